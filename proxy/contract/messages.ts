@@ -49,11 +49,17 @@ export const toOperator = z.discriminatedUnion('type', [
     proxy: z.string(),
     /** Version of the view it has, `` = none. */
     version: z.string(),
+    /**
+     * ViewVersion over its whole table, live units included, `` = not told. Equal digests mean equal tables, so that a
+     * proxy which kept everything, live units too, need not send its table.
+     */
+    digest: z.string().default(''),
     unitKinds: z.array(z.string()),
     filterKinds: z.array(z.string()),
   }),
   /** What the proxy has: name → hash, live units included. Several messages, the last with `done`. */
   z.object({ type: z.literal('table'), entries: z.record(z.string(), z.string()), done: z.boolean() }),
+  /** `rejected` is the whole list as it stands. Sent again for the same version when the list changes later. */
   z.object({ type: z.literal('ack'), version: z.string(), rejected: z.array(rejection) }),
   z.object({ type: z.literal('nack'), version: z.string(), reason: z.string() }),
   z.object({ type: z.literal('report'), topic: z.string().max(128), payload: z.unknown() }),
