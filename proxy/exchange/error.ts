@@ -27,6 +27,7 @@ export const proxyErrors = {
   RouteUnavailable: { status: 503, source: 'internal', layer: 'router' },
   // pipeline
   NoResponse: { status: 503, source: 'internal', layer: 'pipeline' },
+  RateLimited: { status: 429, source: 'downstream', layer: 'pipeline' },
   FilterFailed: { status: 500, source: 'internal', layer: 'pipeline' },
   // upstream
   NoEndpoint: { status: 503, source: 'upstream', layer: 'upstream' },

@@ -6,7 +6,7 @@
 
 import type { z } from 'zod';
 import type { Body, Peer, RequestHead, ResponseHead } from '#proxy/exchange/exchange.ts';
-import type { ProxyError } from '#proxy/exchange/error.ts';
+import type { ProxyError, ProxyErrorCode } from '#proxy/exchange/error.ts';
 import type { HeaderList } from '#proxy/exchange/headers.ts';
 import type { FilterSchema } from '#proxy/filters/filter-schema.ts';
 import type { Upstream } from '#proxy/upstream/upstream.ts';
@@ -20,6 +20,20 @@ export interface PipelineRequest extends RequestHead {
 
 export interface PipelineResponse extends ResponseHead {
   body: Body | null;
+}
+
+/** One call of an upstream, for log and metrics. */
+export interface UpstreamNote {
+  /** Name of the unit. */
+  readonly upstream: string;
+  readonly title: string;
+  /** `host:port`, `` when none was chosen. */
+  readonly endpoint: string;
+  /** Status that it answered, 0 when no head came. */
+  readonly status: number;
+  /** Until the head, or the failure. */
+  readonly durationMs: number;
+  readonly error: ProxyErrorCode | null;
 }
 
 /** Returned by a filter that will call ctx.complete(result) exactly once, later or before handle returns. */
@@ -48,6 +62,8 @@ export interface RequestContext {
   onAbort: ((cause: ProxyError) => void) | null;
   /** Text for the access log's tags. */
   addTag(text: string): void;
+  /** Tells of a call to an upstream that is over; not of one that the client's abort cut short. */
+  noteUpstream(note: UpstreamNote): void;
   /** Remembers why the answer is not the upstream's; the access log names its layer. */
   fail(error: ProxyError): void;
   /** Runs once, in reverse order of registration, before the head goes to the client, also for the gateway's own answers. */
@@ -64,7 +80,7 @@ export interface FilterScope {
   readonly pipeline: string;
   /** Upstream of the pool at that path of the spec (`pools[0]`). Throws when there is none: a bug of ours. */
   upstream(path: string): Upstream;
-  /** Monotonic milliseconds. */
+  /** Monotonic milliseconds, of one clock for all threads of the process (`proxy/pipeline/clock.ts`). */
   now(): number;
   /** [0, 1). */
   random(): number;
