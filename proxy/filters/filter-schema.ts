@@ -34,8 +34,8 @@ export interface FilterSchema<S extends z.ZodObject = z.ZodObject> {
   readonly inactive: readonly InactiveField[];
   /** Finds the pools of a valid spec; compile turns each into an upstream unit and empties its place. */
   readonly pools?: (spec: z.infer<S>) => PoolUse[];
-  /** Findings that the field types cannot express: [path inside the spec, message]. */
-  readonly check?: (spec: z.infer<S>) => [path: string, message: string][];
+  /** Findings that the field types cannot express. Without a code it is InvalidField. */
+  readonly check?: (spec: z.infer<S>) => [path: string, message: string, code?: 'InvalidPool'][];
 }
 
 export function defineFilterSchema<S extends z.ZodObject>(schema: FilterSchema<S>): FilterSchema<S> {
