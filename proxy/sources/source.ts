@@ -11,17 +11,21 @@ export interface UnitTable {
 }
 
 export interface ApplyResult {
+  /** That of the change, or of a newer one that came meanwhile and was applied with it. */
   readonly version: string;
+  /** All rejections as they stand, also of earlier changes. */
   readonly rejected: readonly Rejection[];
 }
 
 export interface UnitSink {
   /**
-   * Resolves once every data thread serves the change. A unit in `rejected` kept its previous build. An empty change
+   * Resolves once every data thread serves the change. A rejected unit kept its previous build. An empty change
    * counts: it tells that the proxy has what the operator has, which makes it ready.
    */
   apply(change: UnitChange): Promise<ApplyResult>;
   live(change: LiveChange): void;
+  /** Set by the source. Called when the verdict on the version applied last changes later: a port that became free. */
+  onVerdict: ((result: ApplyResult) => void) | null;
   table(): UnitTable;
 }
 
