@@ -1,0 +1,46 @@
+// Our own gateway as a person runs it: `easegress run -f FOLDER`, one data thread, access log in text to a file.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { hostNames, type Peer } from './peer.ts';
+
+const cli = path.join(import.meta.dirname, '..', '..', '..', 'operator', 'cli.ts');
+
+export const easegress: Peer = {
+  name: 'easegress',
+  prepare({ dir, port, upstreamPort, hosts, logFile }) {
+    const folder = path.join(dir, 'manifests');
+    mkdirSync(folder, { recursive: true });
+    const names = hosts === 0 ? [''] : hostNames(hosts);
+    for (const [i, host] of names.entries()) {
+      writeFileSync(path.join(folder, `route-${i}.yaml`), route(`r${i}`, host, port, upstreamPort));
+    }
+    return [process.execPath, cli, 'run', '-f', folder, '--threads', '1', '--access-log', logFile, '--admin', '127.0.0.1:0'];
+  },
+};
+
+/** One HTTPServer and its Pipeline, as a user would write them. */
+export function route(name: string, host: string, port: number, upstreamPort: number): string {
+  return `apiVersion: easegress.megaease.com/v1alpha1
+kind: HTTPServer
+metadata: { name: ${name} }
+spec:
+  address: 127.0.0.1
+  port: ${port}
+  keepAliveTimeout: 60s
+  rules:
+  - ${host === '' ? '' : `host: ${host}\n    `}paths:
+    - pathPrefix: /
+      backend: ${name}
+---
+apiVersion: easegress.megaease.com/v1alpha1
+kind: Pipeline
+metadata: { name: ${name} }
+spec:
+  filters:
+  - name: proxy
+    kind: Proxy
+    pools:
+    - servers: [{ url: "http://127.0.0.1:${upstreamPort}" }]
+`;
+}
