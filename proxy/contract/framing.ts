@@ -79,7 +79,9 @@ export class MessageDecoder<T> {
     const parsed = this.schema.safeParse(value);
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
-      throw new FramingError(`message does not fit the protocol: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+      throw new FramingError(
+        `message does not fit the protocol: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
+      );
     }
     return parsed.data;
   }
