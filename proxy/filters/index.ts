@@ -1,0 +1,10 @@
+// The filters that the runtime can build. Beside schemas.ts the only list of kinds.
+
+import type { FilterDefinition } from '#proxy/pipeline/filter.ts';
+
+const definitions: readonly FilterDefinition[] = [];
+
+/** By kind. */
+export const filters: ReadonlyMap<string, FilterDefinition> = new Map(
+  definitions.map((definition) => [definition.schema.kind, definition]),
+);
