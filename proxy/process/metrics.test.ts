@@ -3,8 +3,13 @@ import { createMetrics } from './metrics.ts';
 import { SeriesPages, count, pageBytes, slotsPerPage } from './series.ts';
 import { SeriesTable, type SeriesFamily } from './series-table.ts';
 
-const route: SeriesFamily = { prefix: 'easegress_route', label: 'route', what: 'taken by the route' };
-const upstream: SeriesFamily = { prefix: 'easegress_upstream', label: 'upstream', what: 'sent to the upstream' };
+const route: SeriesFamily = { prefix: 'easegress_route', label: 'route', what: 'taken by the route', bytes: true };
+const upstream: SeriesFamily = {
+  prefix: 'easegress_upstream',
+  label: 'upstream',
+  what: 'sent to the upstream',
+  bytes: false,
+};
 
 function createTable(cap = 1000, threads = 2): { table: SeriesTable; clock: { now: number }; pages: SeriesPages[] } {
   const clock = { now: 0 };

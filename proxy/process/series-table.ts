@@ -12,6 +12,8 @@ export interface SeriesFamily {
   readonly label: string;
   /** What is counted, for the help text: `answered by the route`. */
   readonly what: string;
+  /** Whether bytes are counted for it. */
+  readonly bytes: boolean;
 }
 
 interface Slot {
@@ -172,6 +174,7 @@ export class SeriesTable {
     const duration = { name: `${prefix}_request_duration_seconds`, help: `Time that requests ${what} took.` };
     familyHead(out, duration, 'histogram');
     out.push(...durations);
+    if (!family.bytes) return;
     familyHead(out, { name: `${prefix}_received_bytes_total`, help: `Bytes received in requests ${what}.` }, 'counter');
     out.push(...received);
     familyHead(out, { name: `${prefix}_sent_bytes_total`, help: `Bytes sent for requests ${what}.` }, 'counter');

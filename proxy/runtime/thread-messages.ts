@@ -1,6 +1,7 @@
 // What main and a data thread say to each other. Main decides, threads serve.
 //
 //   main                      thread
+//                       ◀───  ready
 //   prepare{id, change} ───▶
 //                       ◀───  prepared{id, rejected}      every thread
 //   commit{id, rejected} ──▶                              the union of what any thread rejected
@@ -10,6 +11,7 @@
 //                       ◀───  drained
 
 import type { LiveChange, Rejection, UnitChange } from '#proxy/contract/messages.ts';
+import type { LogFields, LogLevel } from '#proxy/process/log.ts';
 
 /** Addresses that main resolved for names in static server URLs. An empty list = does not resolve. */
 export type ResolvedNames = Readonly<Record<string, readonly string[]>>;
@@ -20,12 +22,32 @@ export interface SharedBlock {
   readonly buffer: SharedArrayBuffer;
 }
 
+/** Where a listener really binds: the port offset is added, port 0 resolved. */
+export interface BindAddress {
+  /** `` = all addresses. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** All that a thread needs for one change. */
+export interface PrepareStep {
+  readonly change: UnitChange;
+  readonly resolved: ResolvedNames;
+  readonly shared: readonly SharedBlock[];
+  /** Unit → slot of its counters, for units that are new. */
+  readonly series: Readonly<Record<string, number>>;
+  /** Listener unit → where it binds, for the listeners in the change. */
+  readonly addresses: Readonly<Record<string, BindAddress>>;
+}
+
 export type ToThread =
-  | { type: 'prepare'; id: number; change: UnitChange; resolved: ResolvedNames; shared: readonly SharedBlock[] }
+  | ({ type: 'prepare'; id: number } & PrepareStep)
   | { type: 'commit'; id: number; rejected: readonly Rejection[] }
   | { type: 'abort'; id: number }
   | { type: 'live'; change: LiveChange }
   | { type: 'resolved'; names: ResolvedNames }
+  /** These units' slots go to others. */
+  | { type: 'releaseSeries'; names: readonly string[] }
   | { type: 'drain'; graceMs: number; deadlineMs: number };
 
 export type FromThread =
@@ -33,4 +55,5 @@ export type FromThread =
   | { type: 'prepared'; id: number; rejected: readonly Rejection[] }
   | { type: 'committed'; id: number }
   | { type: 'drained' }
+  | { type: 'log'; level: LogLevel; fields: LogFields; message: string }
   | { type: 'stats'; values: Readonly<Record<string, number>> };

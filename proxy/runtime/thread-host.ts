@@ -1,0 +1,53 @@
+// One data plane at the thread's end of a port: turns messages of main into calls and answers them. The same for a
+// worker thread and for the data path in the main thread.
+
+import type { LiveChange, Rejection } from '#proxy/contract/messages.ts';
+import type { FromThread, PrepareStep, ResolvedNames, ToThread } from './thread-messages.ts';
+
+/** All that one data thread does. Between prepare() and commit() or abort() nothing of the change serves. */
+export interface DataPlane {
+  /** Builds the change beside what runs. A unit that cannot be built is in the answer and costs no other unit. */
+  prepare(step: PrepareStep): Promise<readonly Rejection[]>;
+  /** Everything prepared, less what any thread rejected, goes live in one go. */
+  commit(rejected: readonly Rejection[]): void;
+  abort(): void;
+  live(change: LiveChange): void;
+  resolved(names: ResolvedNames): void;
+  releaseSeries(names: readonly string[]): void;
+  /** Goes on accepting for `graceMs`, then lets requests end; resolves when none is left or at the deadline. */
+  drain(graceMs: number, deadlineMs: number): Promise<void>;
+}
+
+/** Returns what main's messages go into. A throw is a bug of ours and ends the thread. */
+export function hostDataPlane(plane: DataPlane, answer: (message: FromThread) => void): (message: ToThread) => void {
+  return (message) => {
+    switch (message.type) {
+      case 'prepare': {
+        const { id } = message;
+        void plane.prepare(message).then((rejected) => answer({ type: 'prepared', id, rejected }));
+        return;
+      }
+      case 'commit':
+        plane.commit(message.rejected);
+        answer({ type: 'committed', id: message.id });
+        return;
+      case 'abort':
+        plane.abort();
+        return;
+      case 'live':
+        plane.live(message.change);
+        return;
+      case 'resolved':
+        plane.resolved(message.names);
+        return;
+      case 'releaseSeries':
+        plane.releaseSeries(message.names);
+        return;
+      case 'drain':
+        void plane.drain(message.graceMs, message.deadlineMs).then(() => answer({ type: 'drained' }));
+        return;
+      default:
+        message satisfies never;
+    }
+  };
+}

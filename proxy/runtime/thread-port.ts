@@ -1,0 +1,58 @@
+// Main's end of a data thread, whatever the thread is: a worker, or the data path in the main thread.
+
+import { Worker } from 'node:worker_threads';
+import { hostDataPlane, type DataPlane } from './thread-host.ts';
+import type { FromThread, ToThread } from './thread-messages.ts';
+
+export interface ThreadPort {
+  post(message: ToThread): void;
+  /** Set by the owner. */
+  onMessage: ((message: FromThread) => void) | null;
+  /** Set by the owner. Called once; `error` is null when it ended without one. */
+  onExit: ((error: Error | null) => void) | null;
+  terminate(): Promise<void>;
+}
+
+/** The data path in the main thread. Messages pass by reference, one turn later, as from a worker. */
+export function localPort(createPlane: (answer: (message: FromThread) => void) => DataPlane): ThreadPort {
+  const port: ThreadPort = {
+    post: (message) => void setImmediate(() => receive(message)),
+    onMessage: null,
+    onExit: null,
+    async terminate() {
+      receive = () => undefined;
+      port.onExit?.(null);
+    },
+  };
+  const answer = (message: FromThread): void => port.onMessage?.(message);
+  let receive = hostDataPlane(createPlane(answer), answer);
+  setImmediate(() => answer({ type: 'ready' }));
+  return port;
+}
+
+/** `role` tells a data thread from any other worker that runs the same bundle. */
+export const dataThreadRole = 'easegress-data-thread';
+
+/** A worker from this very code: the entry file among sources, or the bundle that this module is part of. */
+export function workerPort(workerData: object): ThreadPort {
+  const own = import.meta.url;
+  const entry = own.endsWith('.ts') ? new URL('./thread-entry.ts', own) : new URL(own);
+  const worker = new Worker(entry, { workerData: { ...workerData, role: dataThreadRole } });
+  let failure: Error | null = null;
+  const port: ThreadPort = {
+    post: (message) => worker.postMessage(message),
+    onMessage: null,
+    onExit: null,
+    async terminate() {
+      await worker.terminate();
+    },
+  };
+  worker.on('message', (message: FromThread) => port.onMessage?.(message));
+  worker.on('error', (error: unknown) => {
+    failure = error instanceof Error ? error : new Error(String(error));
+  });
+  worker.on('exit', (code) => {
+    port.onExit?.(failure ?? (code === 0 ? null : new Error(`data thread ended with code ${code}`)));
+  });
+  return port;
+}

@@ -1,0 +1,256 @@
+// The group of data threads as main sees it. A change is applied in two phases, so that no thread serves what another
+// cannot; a thread that ends is started again and gets the whole table before it listens. One thing happens at a time:
+// changes and the filling of new threads stand in one queue.
+//
+//   starting ──ready──▶ filling ──committed──▶ serving
+//      ▲                                          │ ends
+//      └──────────── back-off ────────────────────┘      more than 3 ends in a minute: fatal
+
+import type { Rejection } from '#proxy/contract/messages.ts';
+import type { Log } from '#proxy/process/log.ts';
+import type { ThreadPort } from './thread-port.ts';
+import type { FromThread, PrepareStep, ToThread } from './thread-messages.ts';
+
+export interface ThreadGroupOptions {
+  readonly count: number;
+  readonly start: (index: number) => ThreadPort;
+  /** The whole table as one change. */
+  readonly full: (index: number) => PrepareStep;
+  readonly log: Log;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly timer: (ms: number, fn: () => void) => () => void;
+  /** Too many threads ended: the process should end too. */
+  readonly fatal: (error: Error) => void;
+  /** A thread that does not answer for so long is ended. */
+  readonly answerTimeoutMs?: number;
+}
+
+interface Thread {
+  readonly index: number;
+  port: ThreadPort;
+  serving: boolean;
+  ended: boolean;
+  /** What main waits for, by answer; called with null when the thread ends first. */
+  readonly waiting: Map<string, (message: FromThread | null) => void>;
+  startedAt: number;
+  backOffMs: number;
+}
+
+/** `died`: a thread ended while it prepared, so nothing was applied. */
+export type ApplyOutcome = { readonly died: false; readonly rejected: readonly Rejection[] } | { readonly died: true };
+
+const maxEndsPerMinute = 3;
+const firstBackOffMs = 100;
+const maxBackOffMs = 5_000;
+const minuteMs = 60_000;
+
+export class ThreadGroup implements AsyncDisposable {
+  /** Threads started again since the start of the process. */
+  restarts = 0;
+  private readonly options: ThreadGroupOptions;
+  private readonly threads: Thread[];
+  private readonly answerTimeoutMs: number;
+  private readonly timers = new Set<() => void>();
+  private ends: number[] = [];
+  private lastId = 0;
+  private queue: Promise<void> = Promise.resolve();
+  private closing = false;
+
+  constructor(options: ThreadGroupOptions) {
+    this.options = options;
+    this.answerTimeoutMs = options.answerTimeoutMs ?? 30_000;
+    this.threads = Array.from({ length: options.count }, (_, index) => this.startThread(index, firstBackOffMs));
+  }
+
+  /** Threads that serve now. */
+  get serving(): number {
+    return this.threads.filter((thread) => thread.serving).length;
+  }
+
+  /** Resolves when every thread has started, or has failed to once. */
+  async started(): Promise<void> {
+    await Promise.all(
+      this.threads.filter((thread) => !thread.serving).map((thread) => this.wait(thread, 'filled', null)),
+    );
+  }
+
+  /**
+   * Applies one change in two phases. `step` gives each thread its part; `accepted` is called before anything else
+   * of the group happens, so that a thread started later is filled with a table that holds the change.
+   */
+  apply(
+    step: (index: number) => PrepareStep,
+    accepted: (rejected: readonly Rejection[]) => void,
+  ): Promise<ApplyOutcome> {
+    return this.enqueue(async () => {
+      const outcome = await this.runTwoPhases(
+        this.threads.filter((thread) => thread.serving),
+        step,
+      );
+      if (!outcome.died) accepted(outcome.rejected);
+      return outcome;
+    });
+  }
+
+  /** To every thread, also to those that are being filled: ports keep the order. */
+  post(message: ToThread): void {
+    for (const thread of this.threads) thread.port.post(message);
+  }
+
+  async drain(graceMs: number, deadlineMs: number): Promise<void> {
+    this.closing = true;
+    const drained = this.threads
+      .filter((thread) => thread.serving)
+      .map((thread) => {
+        thread.port.post({ type: 'drain', graceMs, deadlineMs });
+        return this.wait(thread, 'drained', null);
+      });
+    await Promise.all(drained);
+  }
+
+  /** Ends a thread as an error would. */
+  async kill(index: number): Promise<void> {
+    await this.threads[index]?.port.terminate();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closing = true;
+    for (const cancel of this.timers) cancel();
+    this.timers.clear();
+    await Promise.all(this.threads.map((thread) => thread.port.terminate()));
+  }
+
+  private enqueue<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(task);
+    this.queue = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  private async runTwoPhases(threads: readonly Thread[], step: (index: number) => PrepareStep): Promise<ApplyOutcome> {
+    const id = ++this.lastId;
+    const answers = await Promise.all(
+      threads.map((thread) => {
+        thread.port.post({ type: 'prepare', id, ...step(thread.index) });
+        return this.wait(thread, `prepared ${id}`, this.answerTimeoutMs);
+      }),
+    );
+    if (answers.includes(null)) {
+      for (const thread of threads) thread.port.post({ type: 'abort', id });
+      return { died: true };
+    }
+    const rejected = union(answers.flatMap((answer) => (answer?.type === 'prepared' ? answer.rejected : [])));
+    await Promise.all(
+      threads.map((thread) => {
+        thread.port.post({ type: 'commit', id, rejected });
+        // A thread that ends here is filled with the new table when it is back.
+        return this.wait(thread, `committed ${id}`, this.answerTimeoutMs);
+      }),
+    );
+    return { died: false, rejected };
+  }
+
+  private startThread(index: number, backOffMs: number): Thread {
+    const port = this.options.start(index);
+    const thread: Thread = {
+      index,
+      port,
+      serving: false,
+      ended: false,
+      waiting: new Map(),
+      startedAt: this.options.now(),
+      backOffMs,
+    };
+    port.onMessage = (message) => this.receive(thread, message);
+    port.onExit = (error) => this.ended(thread, error);
+    return thread;
+  }
+
+  private receive(thread: Thread, message: FromThread): void {
+    switch (message.type) {
+      case 'ready':
+        void this.enqueue(() => this.fill(thread));
+        return;
+      case 'log':
+        this.options.log[message.level]({ thread: thread.index, ...message.fields }, message.message);
+        return;
+      case 'prepared':
+      case 'committed':
+        thread.waiting.get(`${message.type} ${message.id}`)?.(message);
+        return;
+      case 'drained':
+        thread.waiting.get(message.type)?.(message);
+        return;
+      case 'stats':
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  private async fill(thread: Thread): Promise<void> {
+    const outcome = await this.runTwoPhases([thread], this.options.full);
+    if (outcome.died) return;
+    if (outcome.rejected.length > 0) {
+      const units = outcome.rejected.map((rejection) => rejection.unit);
+      this.options.log.error({ thread: thread.index, units }, 'data thread started without some units');
+    }
+    thread.serving = true;
+    thread.waiting.get('filled')?.({ type: 'ready' });
+  }
+
+  private ended(thread: Thread, error: Error | null): void {
+    thread.serving = false;
+    thread.ended = true;
+    for (const answer of thread.waiting.values()) answer(null);
+    thread.waiting.clear();
+    if (this.closing) return;
+    const { log, now, fatal, timer } = this.options;
+    const time = now();
+    this.ends = [...this.ends.filter((end) => time - end < minuteMs), time];
+    const backOffMs = time - thread.startedAt > minuteMs ? firstBackOffMs : thread.backOffMs;
+    log.error({ thread: thread.index, err: error, backOffMs }, 'data thread ended');
+    if (this.ends.length > maxEndsPerMinute) {
+      fatal(new Error(`${this.ends.length} data threads ended within a minute`, { cause: error }));
+      return;
+    }
+    const cancel = timer(backOffMs, () => {
+      this.timers.delete(cancel);
+      this.restarts++;
+      this.threads[thread.index] = this.startThread(thread.index, Math.min(backOffMs * 2, maxBackOffMs));
+    });
+    this.timers.add(cancel);
+  }
+
+  /** The answer, or null when the thread ends (or is ended for not answering) first. */
+  private wait(thread: Thread, answer: string, timeoutMs: number | null): Promise<FromThread | null> {
+    return new Promise((resolve) => {
+      if (thread.ended) {
+        resolve(null);
+        return;
+      }
+      const cancel =
+        timeoutMs === null
+          ? () => undefined
+          : this.options.timer(timeoutMs, () => {
+              this.options.log.error({ thread: thread.index, answer }, 'data thread does not answer');
+              void thread.port.terminate();
+            });
+      thread.waiting.set(answer, (message) => {
+        cancel();
+        thread.waiting.delete(answer);
+        resolve(message);
+      });
+    });
+  }
+}
+
+/** One entry per unit; what several threads say of it is told once. */
+function union(all: readonly Rejection[]): Rejection[] {
+  const byUnit = new Map<string, Rejection>();
+  for (const rejection of all) if (!byUnit.has(rejection.unit)) byUnit.set(rejection.unit, rejection);
+  return [...byUnit.values()];
+}
