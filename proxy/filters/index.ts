@@ -1,8 +1,10 @@
 // The filters that the runtime can build. Beside schemas.ts the only list of kinds.
 
 import type { FilterDefinition } from '#proxy/pipeline/filter.ts';
+import { mock } from './mock/filter.ts';
+import { rateLimiter } from './rate-limiter/filter.ts';
 
-const definitions: readonly FilterDefinition[] = [];
+const definitions: readonly FilterDefinition[] = [mock, rateLimiter];
 
 /** By kind. */
 export const filters: ReadonlyMap<string, FilterDefinition> = new Map(
