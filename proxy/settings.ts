@@ -1,0 +1,70 @@
+// Every flag and environment variable of `easegress proxy`. Read once, by the composition root.
+
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { readSettings } from '#proxy/process/flags.ts';
+import { parseDuration } from '#proxy/primitives/duration.ts';
+
+const switchField = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+function numberField(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, 'a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `a number from ${min} to ${max}`);
+}
+
+function durationField() {
+  return z
+    .string()
+    .refine((text) => (parseDuration(text) ?? -1) >= 0, 'a duration such as 500ms or 30s')
+    .transform((text) => parseDuration(text) ?? 0);
+}
+
+function listField() {
+  return z.string().transform((text) => text.split(',').filter((item) => item !== ''));
+}
+
+const addressField = z
+  .string()
+  .regex(/^(.*):(\d{1,5})$/, 'an address and port such as 0.0.0.0:9090 or :9090')
+  .transform((text) => {
+    const colon = text.lastIndexOf(':');
+    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+  });
+
+export const proxySettingsSchema = z.strictObject({
+  name: z.string().min(1).max(253).default('proxy').describe('what the proxy calls itself in logs'),
+  stateDir: z.string().default('').describe('folder of the last good units; none = nothing is kept'),
+  threads: numberField(0, 256)
+    .default(Math.max(1, availableParallelism() - 1))
+    .describe('data threads; 0 = the main thread serves'),
+  admin: addressField.default({ host: '', port: 9090 }).describe('address of /healthz, /readyz and /metrics'),
+  debugPort: numberField(0, 65535).nullable().default(null).describe('port of /debug on loopback; none = off'),
+  accessLog: z.string().default('stdout').describe('stdout, off, or a file'),
+  accessLogFormat: z.enum(['text', 'json']).default('text').describe('text or json'),
+  logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('error, warn, info or debug'),
+  logFormat: z.enum(['json', 'text']).default('json').describe('json or text'),
+  portOffset: numberField(0, 65535).default(0).describe('added to the port of every listener'),
+  operator: listField().default([]).describe('addresses of the operator, host:port with commas between'),
+  tokenFile: z.string().default('').describe('file with the token that the proxy shows to the operator'),
+  caFile: z.string().default('').describe('file with the certificates that the operator is checked against'),
+  ca: z.string().default('').describe('those certificates themselves, as PEM'),
+  units: z.string().default('').describe('file with units to serve instead of an operator'),
+  trustedPeers: listField().default([]).describe('CIDRs whose forwarding headers are believed'),
+  restrictUpstreams: switchField.default(false).describe('refuse upstream addresses of this machine and link'),
+  allowUpstreams: listField().default([]).describe('CIDRs that are allowed all the same'),
+  grace: durationField().default(5_000).describe('time from the signal during which connections are still accepted'),
+  deadline: durationField().default(30_000).describe('time after it for requests to end'),
+  maxSeries: numberField(0, 1_000_000).default(20_000).describe('names that metrics are kept for'),
+});
+
+export type ProxySettings = z.infer<typeof proxySettingsSchema>;
+
+export function readProxySettings(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ProxySettings {
+  return readSettings(proxySettingsSchema, argv, env);
+}
