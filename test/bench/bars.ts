@@ -36,7 +36,11 @@ const bars: readonly Bar[] = [
 /** CI's machine is noisy and its run short: the bars are wider by this factor there. */
 const looseFactor = 1.75;
 
-export function judge(results: readonly RowResult[], memory: readonly MemoryResult[], options: { loose: boolean }): Verdict[] {
+export function judge(
+  results: readonly RowResult[],
+  memory: readonly MemoryResult[],
+  options: { loose: boolean },
+): Verdict[] {
   const verdicts = bars.flatMap((bar) => {
     const result = results.find(({ row }) => row.name === bar.row);
     const ours = result?.rounds.get('easegress');
@@ -49,7 +53,8 @@ export function judge(results: readonly RowResult[], memory: readonly MemoryResu
     return [verdict(bar.what, options.loose ? bar.bar * looseFactor : bar.bar, ratios)];
   });
   const own = memory.find(({ peer }) => peer === 'easegress');
-  if (own !== undefined) verdicts.push(verdict('memory after load / before', 1.2, [own.afterLoadMb / own.beforeLoadMb]));
+  if (own !== undefined)
+    verdicts.push(verdict('memory after load / before', 1.2, [own.afterLoadMb / own.beforeLoadMb]));
   return verdicts;
 }
 

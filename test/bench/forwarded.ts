@@ -44,8 +44,12 @@ export async function forwardedHeaders(peer: Peer, dir: string): Promise<string[
   }
   const seen = head.split('\r\n').slice(1);
   return sent.flatMap(([name, value]) => {
-    const values = seen.filter((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`)).map((line) => line.slice(line.indexOf(':') + 1).trim());
-    return values.includes(value) || values.join(', ').includes(value) ? [] : [`${name}: ${value} as ${JSON.stringify(values)}`];
+    const values = seen
+      .filter((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`))
+      .map((line) => line.slice(line.indexOf(':') + 1).trim());
+    return values.includes(value) || values.join(', ').includes(value)
+      ? []
+      : [`${name}: ${value} as ${JSON.stringify(values)}`];
   });
 }
 

@@ -17,14 +17,24 @@ export interface MemoryResult {
   readonly afterLoadMb: number;
 }
 
-export async function measureMemory(options: { dir: string; originPort: number; peers: readonly Peer[] }): Promise<MemoryResult[]> {
+export async function measureMemory(options: {
+  dir: string;
+  originPort: number;
+  peers: readonly Peer[];
+}): Promise<MemoryResult[]> {
   const results: MemoryResult[] = [];
   for (const peer of options.peers) {
     const dir = path.join(options.dir, `${peer.name}-memory`);
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dir, { recursive: true });
     const port = await freePort();
-    const command = peer.prepare({ dir, port, upstreamPort: options.originPort, hosts: 0, logFile: path.join(dir, 'access.log') });
+    const command = peer.prepare({
+      dir,
+      port,
+      upstreamPort: options.originPort,
+      hosts: 0,
+      logFile: path.join(dir, 'access.log'),
+    });
     await using running = await startPinned(command, 1, port);
     await sleep(2000);
     const idleMb = memoryMb(running.pid);
@@ -39,7 +49,14 @@ export async function measureMemory(options: { dir: string; originPort: number; 
     const beforeLoadMb = memoryMb(running.pid);
     await wrk({ ...load, seconds: 10 });
     await sleep(5000);
-    results.push({ peer: peer.name, idleMb, connections: sockets.length, connectedMb, beforeLoadMb, afterLoadMb: memoryMb(running.pid) });
+    results.push({
+      peer: peer.name,
+      idleMb,
+      connections: sockets.length,
+      connectedMb,
+      beforeLoadMb,
+      afterLoadMb: memoryMb(running.pid),
+    });
   }
   return results;
 }
@@ -48,7 +65,9 @@ export async function measureMemory(options: { dir: string; originPort: number; 
 async function openIdle(port: number, count: number): Promise<Socket[]> {
   const sockets: Socket[] = [];
   while (sockets.length < count) {
-    sockets.push(...(await Promise.all(Array.from({ length: Math.min(100, count - sockets.length) }, () => openOne(port)))));
+    sockets.push(
+      ...(await Promise.all(Array.from({ length: Math.min(100, count - sockets.length) }, () => openOne(port)))),
+    );
   }
   return sockets;
 }

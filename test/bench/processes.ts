@@ -74,7 +74,12 @@ function familyOf(pid: number): number[] {
   for (const member of family) {
     for (const task of list(`/proc/${member}/task`)) {
       const children = read(`/proc/${member}/task/${task}/children`);
-      family.push(...children.split(' ').filter((text) => text !== '').map(Number));
+      family.push(
+        ...children
+          .split(' ')
+          .filter((text) => text !== '')
+          .map(Number),
+      );
     }
   }
   return family;

@@ -91,7 +91,14 @@ async function start(peer: Peer, row: Row, options: RunOptions, stack: AsyncDisp
 
 async function ask({ port, running }: Contestant, row: Row, options: RunOptions, seconds: number): Promise<Round> {
   const before = cpuMicros(running.pid);
-  const load = await wrk({ port, seconds, dir: options.dir, path: row.path, connections: row.connections, hosts: row.hosts });
+  const load = await wrk({
+    port,
+    seconds,
+    dir: options.dir,
+    path: row.path,
+    connections: row.connections,
+    hosts: row.hosts,
+  });
   return { load, cpuPerRequest: (cpuMicros(running.pid) - before) / load.requests };
 }
 

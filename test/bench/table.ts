@@ -37,7 +37,13 @@ function renderRow({ row, rounds, memoryAfter }: RowResult): string {
     ];
     return `| ${cells.join(' | ')} |`;
   });
-  return [`**${row.title}**`, '', '| gateway | CPU us per request | requests/s | p50 ms | p99 ms | PSS MB after |', '|---|---|---|---|---|---|', ...lines].join('\n');
+  return [
+    `**${row.title}**`,
+    '',
+    '| gateway | CPU us per request | requests/s | p50 ms | p99 ms | PSS MB after |',
+    '|---|---|---|---|---|---|',
+    ...lines,
+  ].join('\n');
 }
 
 function ratio(own: readonly Round[], nginx: readonly Round[]): string {
@@ -54,12 +60,24 @@ function renderMemory(memory: readonly MemoryResult[]): string {
     (entry) =>
       `| ${entry.peer} | ${entry.idleMb.toFixed(0)} | ${entry.connectedMb.toFixed(0)} (${(((entry.connectedMb - entry.idleMb) * 1024) / entry.connections).toFixed(1)} KB each) | ${entry.beforeLoadMb.toFixed(0)} | ${entry.afterLoadMb.toFixed(0)} |`,
   );
-  return ['**Memory, PSS in MB**', '', '| gateway | idle | 5,000 idle connections | warm | after 10 s of load |', '|---|---|---|---|---|', ...lines].join('\n');
+  return [
+    '**Memory, PSS in MB**',
+    '',
+    '| gateway | idle | 5,000 idle connections | warm | after 10 s of load |',
+    '|---|---|---|---|---|',
+    ...lines,
+  ].join('\n');
 }
 
 function renderVerdicts(verdicts: readonly Verdict[]): string {
   const lines = verdicts.map(({ what, bar, value, spread, passed, note }) => {
-    const cells = [what, `≤ ${bar.toFixed(2)}`, value.toFixed(2), spread.map((edge) => edge.toFixed(2)).join('–'), `${passed ? 'PASS' : 'FAIL'}${note === '' ? '' : `, ${note}`}`];
+    const cells = [
+      what,
+      `≤ ${bar.toFixed(2)}`,
+      value.toFixed(2),
+      spread.map((edge) => edge.toFixed(2)).join('–'),
+      `${passed ? 'PASS' : 'FAIL'}${note === '' ? '' : `, ${note}`}`,
+    ];
     return `| ${cells.join(' | ')} |`;
   });
   return ['| number | bar | median | spread | verdict |', '|---|---|---|---|---|', ...lines].join('\n');

@@ -32,10 +32,14 @@ export interface LoadPlan {
 }
 
 /** Runs all clients until the signal fires and every one has finished what it had begun. */
-export async function runLoad(plan: LoadPlan): Promise<Record<'keepAlive' | 'perRequest' | 'webSockets' | 'downloads', Tally>> {
+export async function runLoad(
+  plan: LoadPlan,
+): Promise<Record<'keepAlive' | 'perRequest' | 'webSockets' | 'downloads', Tally>> {
   const tallies = { keepAlive: newTally(), perRequest: newTally(), webSockets: newTally(), downloads: newTally() };
   const clients = [
-    ...times(plan.keepAlive, (i) => requests(plan, tallies.keepAlive, i, new Agent({ keepAlive: true, maxSockets: 1 }))),
+    ...times(plan.keepAlive, (i) =>
+      requests(plan, tallies.keepAlive, i, new Agent({ keepAlive: true, maxSockets: 1 })),
+    ),
     ...times(plan.perRequest, (i) => requests(plan, tallies.perRequest, i + 10_000, null)),
     ...times(plan.webSockets, () => messages(plan, tallies.webSockets)),
     ...times(plan.downloads, () => downloads(plan, tallies.downloads)),
@@ -54,7 +58,9 @@ async function requests(plan: LoadPlan, tally: Tally, seed: number, agent: Agent
     const body = key % 5 === 0 ? expectedBody(key) : null;
     await one(plan, tally, async () => {
       const got = await exchange(plan.port, body === null ? `/k/${key}` : '/echo', body, agent);
-      return got.status === 200 && got.body === expectedBody(key) ? null : `status ${got.status}, ${got.body.length} bytes for ${key}`;
+      return got.status === 200 && got.body === expectedBody(key)
+        ? null
+        : `status ${got.status}, ${got.body.length} bytes for ${key}`;
     });
     await sleep(plan.pauseMs);
   }
@@ -120,10 +126,22 @@ function note(tally: Tally, outcome: 'reset' | 'wrong', text: string): void {
   if (tally.faults.length < 10) tally.faults.push(`${new Date().toISOString()} ${outcome}: ${text}`);
 }
 
-function exchange(port: number, target: string, body: string | null, agent: Agent | null): Promise<{ status: number; body: string }> {
+function exchange(
+  port: number,
+  target: string,
+  body: string | null,
+  agent: Agent | null,
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const sending = request(
-      { host: '127.0.0.1', port, path: target, method: body === null ? 'GET' : 'POST', agent: agent ?? false, headers: { host: 'chaos.test' } },
+      {
+        host: '127.0.0.1',
+        port,
+        path: target,
+        method: body === null ? 'GET' : 'POST',
+        agent: agent ?? false,
+        headers: { host: 'chaos.test' },
+      },
       (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));

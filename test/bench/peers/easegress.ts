@@ -15,7 +15,19 @@ export const easegress: Peer = {
     for (const [i, host] of names.entries()) {
       writeFileSync(path.join(folder, `route-${i}.yaml`), route(`r${i}`, host, port, upstreamPort));
     }
-    return [process.execPath, cli, 'run', '-f', folder, '--threads', '1', '--access-log', logFile, '--admin', '127.0.0.1:0'];
+    return [
+      process.execPath,
+      cli,
+      'run',
+      '-f',
+      folder,
+      '--threads',
+      '1',
+      '--access-log',
+      logFile,
+      '--admin',
+      '127.0.0.1:0',
+    ];
   },
 };
 

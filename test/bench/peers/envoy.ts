@@ -25,7 +25,8 @@ export const envoy: Peer = {
                   {
                     name: 'envoy.filters.network.http_connection_manager',
                     typed_config: {
-                      '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+                      '@type':
+                        'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
                       stat_prefix: 'main',
                       access_log: [
                         {
@@ -39,7 +40,9 @@ export const envoy: Peer = {
                       http_filters: [
                         {
                           name: 'envoy.filters.http.router',
-                          typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+                          typed_config: {
+                            '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router',
+                          },
                         },
                       ],
                       route_config: { name: 'main', virtual_hosts: virtualHosts },
@@ -55,11 +58,17 @@ export const envoy: Peer = {
             name: 'origin',
             type: 'STATIC',
             connect_timeout: '10s',
-            circuit_breakers: { thresholds: [{ max_connections: 8192, max_pending_requests: 8192, max_requests: 8192 }] },
+            circuit_breakers: {
+              thresholds: [{ max_connections: 8192, max_pending_requests: 8192, max_requests: 8192 }],
+            },
             load_assignment: {
               cluster_name: 'origin',
               endpoints: [
-                { lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: upstreamPort } } } }] },
+                {
+                  lb_endpoints: [
+                    { endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: upstreamPort } } } },
+                  ],
+                },
               ],
             },
           },
@@ -69,6 +78,15 @@ export const envoy: Peer = {
     const file = path.join(dir, 'envoy.json');
     writeFileSync(file, JSON.stringify(config));
     const cache = process.env['EASEGRESS_CACHE'] ?? path.join(homedir(), '.cache', 'easegress');
-    return [path.join(cache, 'envoy-1.40', 'envoy'), '-c', file, '--concurrency', '1', '--log-level', 'error', '--disable-hot-restart'];
+    return [
+      path.join(cache, 'envoy-1.40', 'envoy'),
+      '-c',
+      file,
+      '--concurrency',
+      '1',
+      '--log-level',
+      'error',
+      '--disable-hot-restart',
+    ];
   },
 };

@@ -8,7 +8,12 @@ export const haproxy: Peer = {
   name: 'haproxy',
   prepare({ dir, port, upstreamPort, hosts, logFile }) {
     const map = path.join(dir, 'hosts.map');
-    writeFileSync(map, hostNames(hosts).map((host, i) => `${host} origin${i}`).join('\n') + '\n');
+    writeFileSync(
+      map,
+      hostNames(hosts)
+        .map((host, i) => `${host} origin${i}`)
+        .join('\n') + '\n',
+    );
     const backend = (name: string): string =>
       `backend ${name}\n  http-reuse always\n  server origin 127.0.0.1:${upstreamPort} pool-max-conn 1024\n`;
     const file = path.join(dir, 'haproxy.cfg');
@@ -29,7 +34,13 @@ defaults
 frontend main
   bind 127.0.0.1:${port} backlog 4096
 ${hosts === 0 ? '  default_backend origin' : `  use_backend %[req.hdr(host),lower,map_str(${map})]`}
-${hosts === 0 ? backend('origin') : hostNames(hosts).map((_, i) => backend(`origin${i}`)).join('\n')}
+${
+  hosts === 0
+    ? backend('origin')
+    : hostNames(hosts)
+        .map((_, i) => backend(`origin${i}`))
+        .join('\n')
+}
 `,
     );
     return ['sh', '-c', `exec haproxy -db -f ${file} >> ${logFile}`];

@@ -5,7 +5,8 @@ import { hostNames, type Peer } from './peer.ts';
 export const nginx: Peer = {
   name: 'nginx',
   prepare({ dir, port, upstreamPort, hosts, logFile }) {
-    const location = 'location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; }';
+    const location =
+      'location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; }';
     const servers =
       hosts === 0
         ? `server { listen 127.0.0.1:${port} reuseport backlog=4096; ${location} }`
