@@ -15,6 +15,8 @@ import { z } from 'zod';
 
 /** Minor: additions that an older side may ignore. Major: refused. */
 export const protocolVersion = { major: 1, minor: 0 } as const;
+/** Where the stream is, by POST over TLS, with `authorization: Bearer <token>`. */
+export const streamPath = '/easegress.push.v1/stream';
 export const maxMessageBytes = 1024 * 1024;
 export const maxReportBytes = 64 * 1024;
 
@@ -75,11 +77,15 @@ export const toProxy = z.discriminatedUnion('type', [
     session: z.string(),
   }),
   z.object({ type: z.literal('needTable') }),
-  /** Opens a change from `base` (`` = from nothing or from the table sent) to `version`. */
+  /**
+   * Opens a change from `base` (`` = from nothing or from the table sent) to `version`. One with many removes is opened
+   * by several of the same version. A change that is not committed when another is opened is dropped.
+   */
   z.object({ type: z.literal('delta'), version: z.string(), base: z.string(), removes: z.array(z.string()) }),
   z.object({ type: z.literal('units'), units: z.array(wireUnit) }),
   /** Closes it: apply everything since `delta`, then ack. */
   z.object({ type: z.literal('commit'), version: z.string() }),
+  /** At any time, also inside a change. Live units come before the change that first uses them, and go after it. */
   z.object({
     type: z.literal('live'),
     seq: z.number().int(),
