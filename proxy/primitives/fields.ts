@@ -10,6 +10,8 @@
 //   format                the form of a text, for documentation
 
 import { z } from 'zod';
+import { CidrError, CidrSet } from './ip.ts';
+import { compile, maxPatternLength, RegexpError } from './regexp.ts';
 
 /** A text of at most `max` characters. */
 export function text(description: string, max = 1024) {
@@ -41,9 +43,38 @@ export function map<T extends z.ZodType>(value: T, max: number, description: str
     .meta({ description, maxProperties: max });
 }
 
-/** An expression in RE2 syntax. Whether it compiles is checked where the engine is at hand. */
+/** An expression in RE2 syntax. */
 export function regexpField(description: string) {
-  return z.string().max(4096).meta({ description, format: 'regexp' });
+  return z
+    .string()
+    .max(maxPatternLength)
+    .superRefine((pattern, ctx) => {
+      const reason = whyInvalid(() => compile(pattern));
+      if (reason !== '') ctx.addIssue({ code: 'custom', message: `an expression in RE2 syntax (${reason})` });
+    })
+    .meta({ description, format: 'regexp' });
+}
+
+/** An address or network, IPv4 or IPv6. */
+export function cidrField(description: string) {
+  return z
+    .string()
+    .max(64)
+    .refine((entry) => whyInvalid(() => new CidrSet([entry])) === '', {
+      error: 'an IP address or network, such as `10.0.0.0/8`',
+    })
+    .meta({ description, format: 'cidr' });
+}
+
+function whyInvalid(build: () => unknown): string {
+  try {
+    build();
+    return '';
+  } catch (error) {
+    if (error instanceof RegexpError || error instanceof CidrError)
+      return error.message.replace(/^.* is not a valid regular expression: /s, '');
+    throw error;
+  }
 }
 
 /** Standard base64, padded or not; white space between lines is allowed, as in a PEM that was wrapped. */

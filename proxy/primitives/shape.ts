@@ -4,7 +4,12 @@
 import { z } from 'zod';
 
 export type Shape =
-  | { readonly type: 'object'; readonly fields: Readonly<Record<string, z.ZodType>>; readonly open: boolean }
+  | {
+      readonly type: 'object';
+      readonly fields: Readonly<Record<string, z.ZodType>>;
+      /** What reading does with a field that is not among them. */
+      readonly unknown: 'refuse' | 'drop' | 'keep';
+    }
   | { readonly type: 'list'; readonly item: z.ZodType }
   | { readonly type: 'map'; readonly value: z.ZodType }
   /** One of several objects, told apart by the text in `key`. */
@@ -23,8 +28,9 @@ export interface FieldMeta {
 export function shapeOf(schema: z.ZodType): Shape {
   const bare = unwrap(schema);
   if (bare instanceof z.ZodObject) {
-    const open = bare.def.catchall !== undefined && !(bare.def.catchall instanceof z.ZodNever);
-    return { type: 'object', fields: bare.shape as Record<string, z.ZodType>, open };
+    const rest = bare.def.catchall;
+    const unknown = rest === undefined ? 'drop' : rest instanceof z.ZodNever ? 'refuse' : 'keep';
+    return { type: 'object', fields: bare.shape as Record<string, z.ZodType>, unknown };
   }
   if (bare instanceof z.ZodArray) return { type: 'list', item: bare.element as z.ZodType };
   if (bare instanceof z.ZodRecord) return { type: 'map', value: bare.valueType as z.ZodType };
