@@ -108,7 +108,7 @@ export const pipelineFilter = z.strictObject({
   kind: z.string(),
   /** The filter's own fields, validated by the schema of its kind, defaults applied, pools taken out. */
   spec: z.record(z.string(), z.unknown()),
-  /** Path of a pool inside the spec (`pools/0`) → its upstream unit. */
+  /** Path of a pool inside the spec (`pools[0]`) → its upstream unit. */
   upstreams: z.record(z.string(), unitName),
 });
 
