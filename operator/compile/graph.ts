@@ -11,8 +11,8 @@
 export interface CellKind<T> {
   readonly name: string;
   readonly level: number;
-  readonly compute: (key: string, read: Reader) => T;
-  readonly same: (before: T, after: T) => boolean;
+  compute(key: string, read: Reader): T;
+  same(before: T, after: T): boolean;
 }
 
 /** A kind whose values are set from outside; level 0. */

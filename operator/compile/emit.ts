@@ -1,0 +1,53 @@
+// Making units. `inputs` is the hash of the specs of the objects that a unit comes from, so that status can tell an
+// edit that changed no bytes from one that no proxy has seen (DESIGN 2.11).
+
+import type { Diagnostic } from '#proxy/contract/diagnostics.ts';
+import { unitHash } from '#proxy/contract/hash.ts';
+import type { AnyUnit, Origin, UnitContent, UnitKind } from '#proxy/contract/units.ts';
+import { canonicalJson } from '#proxy/primitives/canonical.ts';
+import { sha256 } from '#proxy/primitives/crypto/digest.ts';
+import type { CompiledUnit } from './result.ts';
+
+/** An object that a unit comes from. */
+export interface Source {
+  readonly origin: Origin;
+  /** Hash of its spec. */
+  readonly inputs: string;
+}
+
+/** What one object compiles to. */
+export interface Output {
+  readonly units: readonly CompiledUnit[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function emit<K extends UnitKind>(
+  kind: K,
+  name: string,
+  content: UnitContent<K>,
+  sources: readonly [Source, ...Source[]],
+): CompiledUnit {
+  const origins = sources.map(({ origin }) => origin);
+  const unit = { kind, name, hash: unitHash(kind, name, content, origins), origins, content };
+  const [only] = sources;
+  const inputs = sources.length === 1 ? only.inputs : digest(sources.map((source) => source.inputs));
+  // K and its content belong together by the signature, which the union cannot express.
+  return { unit: unit as AnyUnit, inputs };
+}
+
+/** Hash of any value, 128 bits in hex. */
+export function digest(value: unknown): string {
+  return sha256(canonicalJson(value)).toString('hex', 0, 16);
+}
+
+export function sameUnit(a: CompiledUnit, b: CompiledUnit): boolean {
+  return a === b || (a.unit.name === b.unit.name && a.unit.hash === b.unit.hash && a.inputs === b.inputs);
+}
+
+export function sameOutput(a: Output, b: Output): boolean {
+  return (
+    a.units.length === b.units.length &&
+    a.units.every((unit, i) => sameUnit(unit, b.units[i] as CompiledUnit)) &&
+    canonicalJson(a.diagnostics) === canonicalJson(b.diagnostics)
+  );
+}

@@ -1,0 +1,110 @@
+// Hosts: the forms in which a rule states them, and who has a host that two servers on one port claim. The router
+// asks one owner per request, so the loser's rules for that host are never reached: it gets a warning.
+
+import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
+import type { HostMatch, OwnerContent } from '#proxy/contract/units.ts';
+import type { HttpServerSpec, RuleSpec } from '#operator/resources/http-server.ts';
+import type { Source } from './emit.ts';
+import type { CellKind, Reader } from './graph.ts';
+import { hostClaims } from './inputs.ts';
+import { attaches, settingsOf } from './listeners.ts';
+
+interface StatedHost {
+  readonly match: HostMatch;
+  /** Inside the rule: `host`, `hosts[1].value`. */
+  readonly path: string;
+}
+
+/** Hosts of a rule as it states them. A lone `*` is any host, so it makes the list empty like no host at all. */
+export function hostsOf(rule: RuleSpec): readonly StatedHost[] {
+  const stated: StatedHost[] = [];
+  if (rule.host !== '') stated.push({ match: hostMatch(rule.host), path: 'host' });
+  if (rule.hostRegexp !== '') stated.push({ match: { kind: 'regexp', value: rule.hostRegexp }, path: 'hostRegexp' });
+  rule.hosts.forEach(({ isRegexp, value }, index) => {
+    if (value === '') return;
+    const path = `hosts[${index}].value`;
+    stated.push({ match: isRegexp ? { kind: 'regexp', value } : hostMatch(value), path });
+  });
+  return stated.some(({ match }) => match.kind === 'suffix' && match.value === '') ? [] : stated;
+}
+
+function hostMatch(host: string): HostMatch {
+  if (host.startsWith('*')) return { kind: 'suffix', value: host.slice(1) };
+  if (host.endsWith('*')) return { kind: 'prefix', value: host.slice(0, -1) };
+  return { kind: 'exact', value: host };
+}
+
+/** Keys of the groups in which a server claims its hosts. */
+export function hostKeysOf(spec: HttpServerSpec): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const rule of spec.rules) {
+    const hosts = hostsOf(rule);
+    if (hosts.length === 0) keys.add(hostKey(spec.port, null));
+    for (const { match } of hosts) keys.add(hostKey(spec.port, match));
+  }
+  return keys;
+}
+
+function hostKey(port: number, match: HostMatch | null): string {
+  return match === null ? `${port} any` : `${port} ${match.kind} ${match.value}`;
+}
+
+export function precedenceOf(source: Source, createdAt: string): OwnerContent['precedence'] {
+  return { rank: 0, createdAt, key: `${source.origin.namespace}/${source.origin.name}` };
+}
+
+/** Text whose order is that of precedence. */
+export function precedenceText({ rank, createdAt, key }: OwnerContent['precedence']): string {
+  return `${rank} ${createdAt} ${key}`;
+}
+
+/** `namespace/name` of the server that has a host: the first that is on the listener at all. `` = nobody. */
+const hostOwnerCell: CellKind<string> = {
+  name: 'host-owner',
+  level: 2,
+  same: (before, after) => before === after,
+  compute(key, read) {
+    const [port = ''] = key.split(' ', 1);
+    const settings = settingsOf(read, port);
+    for (const [, claim] of read.get(hostClaims, key)?.entries() ?? []) {
+      const { namespace, name } = claim.source.origin;
+      if (attaches(claim, settings)) return `${namespace}/${name}`;
+    }
+    return '';
+  },
+};
+
+/** Warnings about hosts that another server has. */
+export function hostConflicts(read: Reader, spec: HttpServerSpec, source: Source): Diagnostic[] {
+  const { namespace, name } = source.origin;
+  const own = `${namespace}/${name}`;
+  const found: Diagnostic[] = [];
+  const check = (rule: RuleSpec, match: HostMatch | null, path: string): void => {
+    const owner = read.get(hostOwnerCell, hostKey(spec.port, match));
+    if (owner === own || owner === '') return;
+    const host = match === null ? 'any host' : hostText(match);
+    const message = `HTTPServer ${owner} claims ${host} on port ${spec.port} as well and comes first, so this is never reached there`;
+    found.push(diagnostic('HostConflict', source.origin, `spec.rules[${rule.index}]${path}`, message));
+  };
+  for (const rule of spec.rules) {
+    const hosts = hostsOf(rule);
+    if (hosts.length === 0) check(rule, null, '');
+    for (const { match, path } of hosts) check(rule, match, `.${path}`);
+  }
+  return found;
+}
+
+function hostText({ kind, value }: HostMatch): string {
+  switch (kind) {
+    case 'exact':
+      return value;
+    case 'suffix':
+      return `*${value}`;
+    case 'prefix':
+      return `${value}*`;
+    case 'regexp':
+      return `the expression ${value}`;
+    default:
+      return kind satisfies never;
+  }
+}

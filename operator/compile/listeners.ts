@@ -1,0 +1,116 @@
+// Ports. Address, TLS, HTTP/3, keep-alive and the bound on connections belong to a port, not to a server, so of
+// several servers on one port one decides and the others share the port when they state the same. Among files that is
+// the first by namespace/name whose own spec is sound; a refused one decides only when no other is there.
+
+import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
+import type { ListenerContent } from '#proxy/contract/units.ts';
+import { durationMs, formatDuration } from '#proxy/primitives/duration.ts';
+import type { HttpServerSpec } from '#operator/resources/http-server.ts';
+import { emit, type Output, sameOutput, type Source } from './emit.ts';
+import type { CellKind, Reader } from './graph.ts';
+import { type PortClaim, portClaims, type PortSettings } from './inputs.ts';
+
+export function portSettingsOf(spec: HttpServerSpec): PortSettings {
+  const { address, https, http3, keepAlive, keepAliveTimeout, maxConnections } = spec;
+  return { address, https, http3, keepAlive, keepAliveTimeout: durationMs(keepAliveTimeout), maxConnections };
+}
+
+/** Order in the group of a port. */
+export function portOrder(spec: HttpServerSpec, owner: string): string {
+  return `${spec.refused ? 1 : 0} ${owner}`;
+}
+
+/** Settings of a port, by number. Null when nobody can have it: TLS is not active yet. */
+const settingsCell: CellKind<PortSettings | null> = {
+  name: 'port-settings',
+  level: 1,
+  same: sameSettings,
+  compute(port, read) {
+    const settings = read.get(portClaims, port)?.first()?.value.settings ?? null;
+    return settings === null || settings.https || settings.http3 ? null : settings;
+  },
+};
+
+/** Who decided. Apart from the settings, because only a refusal tells it: the others need not know when it changes. */
+const deciderCell: CellKind<string> = {
+  name: 'port-decider',
+  level: 1,
+  same: (before, after) => before === after,
+  compute(port, read) {
+    const origin = read.get(portClaims, port)?.first()?.value.source.origin;
+    return origin === undefined ? '' : `${origin.kind} ${origin.namespace}/${origin.name}`;
+  },
+};
+
+/** The listener unit of a port. */
+export const listenerCell: CellKind<Output> = {
+  name: 'listener',
+  level: 2,
+  same: sameOutput,
+  compute(port, read) {
+    const settings = read.get(settingsCell, port);
+    const first = read.get(portClaims, port)?.first();
+    if (settings === null || first === undefined) return { units: [], diagnostics: [] };
+    const content: ListenerContent = {
+      audience: 'default',
+      address: settings.address,
+      port: Number(port),
+      placement: 'all',
+      protocol: 'http',
+      keepAlive: settings.keepAlive,
+      keepAliveTimeout: settings.keepAliveTimeout,
+      maxConnections: settings.maxConnections,
+    };
+    const name = listenerName(port, settings);
+    return { units: [emit('listener', name, content, [first.value.source])], diagnostics: [] };
+  },
+};
+
+/** The listener that a server's rules go to, or why it gets none. */
+export function attach(
+  read: Reader,
+  spec: HttpServerSpec,
+  source: Source,
+): { readonly listener: string | null; readonly diagnostics: readonly Diagnostic[] } {
+  const port = String(spec.port);
+  const settings = read.get(settingsCell, port);
+  if (settings === null) return { listener: null, diagnostics: [] };
+  const own = portSettingsOf(spec);
+  if (attaches({ settings: own, refused: spec.refused }, settings)) {
+    return { listener: listenerName(port, settings), diagnostics: [] };
+  }
+  const decider = read.get(deciderCell, port);
+  const diagnostics = settingNames
+    .filter((name) => own[name] !== settings[name])
+    .map((name) => {
+      const message = `${decider} decides port ${port} with ${name} ${shown(name, settings)}, here it is ${shown(name, own)}; state the same or use another port`;
+      return diagnostic('PortSettingConflict', source.origin, `spec.${name}`, message);
+    });
+  return { listener: null, diagnostics };
+}
+
+/** Whether a server takes part on a port with these settings. */
+export function attaches(claim: Pick<PortClaim, 'settings' | 'refused'>, settings: PortSettings | null): boolean {
+  return settings !== null && (claim.refused || sameSettings(claim.settings, settings));
+}
+
+const settingNames = ['address', 'https', 'http3', 'keepAlive', 'keepAliveTimeout', 'maxConnections'] as const;
+
+function sameSettings(a: PortSettings | null, b: PortSettings | null): boolean {
+  return a === b || (a !== null && b !== null && settingNames.every((name) => a[name] === b[name]));
+}
+
+/** Settings of a port as they stand, for hosts.ts. */
+export function settingsOf(read: Reader, port: string): PortSettings | null {
+  return read.get(settingsCell, port);
+}
+
+function listenerName(port: string, { address }: PortSettings): string {
+  return `listener/default/${address === '' ? '*' : address}:${port}`;
+}
+
+function shown(name: (typeof settingNames)[number], settings: PortSettings): string {
+  const value = settings[name];
+  if (name === 'keepAliveTimeout') return formatDuration(settings.keepAliveTimeout);
+  return value === '' ? 'empty' : String(value);
+}

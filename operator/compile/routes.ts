@@ -1,0 +1,151 @@
+// Owner and rule units of an HTTPServer. Fail closed: a path that was refused, or whose pipeline is missing or refused,
+// keeps its place in the table without a pipeline and answers 503, so that its requests never fall through to another.
+
+import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
+import type { OwnerContent, PathContent, RuleContent } from '#proxy/contract/units.ts';
+import type { HttpServerSpec, PathSpec } from '#operator/resources/http-server.ts';
+import { emit, type Output, sameOutput, type Source } from './emit.ts';
+import type { CellKind, Reader } from './graph.ts';
+import { hostConflicts, hostsOf, precedenceOf } from './hosts.ts';
+import { objects, type Parsed } from './inputs.ts';
+import { attach } from './listeners.ts';
+import { type GlobalFilterState, globalFilterStateCell, pipelineStateCell, poolPipeline } from './pipelines.ts';
+import type { CompiledUnit } from './result.ts';
+
+/** Key: the HTTPServer's object key. */
+export const serverCell: CellKind<Output> = {
+  name: 'server',
+  level: 5,
+  same: sameOutput,
+  compute(key, read) {
+    const parsed = read.get(objects, key) as Parsed<'HTTPServer'> | null;
+    if (parsed === null) return { units: [], diagnostics: [] };
+    const { object, source, diagnostics } = parsed;
+    if (object === null) return { units: [], diagnostics };
+    const attached = attach(read, object.spec, source);
+    const found = [...diagnostics, ...attached.diagnostics];
+    if (attached.listener === null) return { units: [], diagnostics: found };
+    const compiled = compileServer(read, { ...parsed, object }, attached.listener);
+    return { units: compiled.units, diagnostics: [...found, ...compiled.diagnostics] };
+  },
+};
+
+type Server = Parsed<'HTTPServer'> & { readonly object: NonNullable<Parsed<'HTTPServer'>['object']> };
+
+function compileServer(read: Reader, server: Server, listener: string): Output {
+  const { source, object } = server;
+  const { spec } = object;
+  const diagnostics: Diagnostic[] = hostConflicts(read, spec, source);
+  const global = globalFilterOf(read, spec, source);
+  diagnostics.push(...global.diagnostics);
+  const owner = `HTTPServer/${source.origin.namespace}/${source.origin.name}`;
+  const units: CompiledUnit[] = [];
+  const rules: CompiledUnit[] = [];
+  for (const rule of spec.rules) {
+    const paths = rule.paths.map((path) => {
+      const at = `spec.rules[${rule.index}].paths[${path.index}]`;
+      const backend = backendOf(read, server, path, { at, place: `${rule.index}-${path.index}` });
+      diagnostics.push(...backend.diagnostics);
+      // A pipeline that runs only behind a filter which is not there must not run at all.
+      const open = global.open && backend.pipeline !== null;
+      if (open) units.push(...backend.units);
+      return pathContent(path, open ? backend.pipeline : null);
+    });
+    const content: RuleContent = {
+      hosts: hostsOf(rule).map(({ match }) => match),
+      ipFilter: rule.ipFilter ?? null,
+      paths,
+    };
+    rules.push(emit('rule', `rule/${owner}/${rule.index}`, content, [source]));
+  }
+  const content: OwnerContent = {
+    listener,
+    precedence: precedenceOf(source, object.createdAt),
+    semantics: spec.routerKind === 'RadixTree' ? 'radix' : 'ordered',
+    rules: rules.map(({ unit }) => unit.name),
+    ipFilter: spec.ipFilter ?? null,
+    xForwardedFor: spec.xForwardedFor,
+    clientMaxBodySize: spec.clientMaxBodySize,
+    before: global.state?.before ?? null,
+    after: global.state?.after ?? null,
+    fallthrough: global.state?.fallthrough ?? { beforePipeline: false, pipeline: false },
+    accessLogFormat: spec.accessLogFormat,
+  };
+  return { units: [emit('owner', `owner/${owner}`, content, [source]), ...rules, ...units], diagnostics };
+}
+
+interface Backend {
+  readonly pipeline: string | null;
+  /** Units made for this path alone. */
+  readonly units: readonly CompiledUnit[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+function backendOf(
+  read: Reader,
+  { source, imported }: Server,
+  path: PathSpec,
+  { at, place }: { readonly at: string; readonly place: string },
+): Backend {
+  const closed: Backend = { pipeline: null, units: [], diagnostics: [] };
+  if (path.refused) return closed;
+  if (path.backendPool !== undefined) {
+    const made = poolPipeline(read, path.backendPool, { source, imported, place, path: `${at}.backendPool` });
+    return { ...made, pipeline: made.sound ? made.name : null };
+  }
+  const { namespace } = source.origin;
+  const state = read.get(pipelineStateCell, `Pipeline/${namespace}/${path.backend}`);
+  const pipeline = `Pipeline ${namespace}/${path.backend}`;
+  switch (state) {
+    case 'sound':
+      return { ...closed, pipeline: `pipeline/${namespace}/${path.backend}` };
+    case 'missing': {
+      const message = `${pipeline} does not exist; create it or correct the name`;
+      return { ...closed, diagnostics: [diagnostic('PipelineNotFound', source.origin, `${at}.backend`, message)] };
+    }
+    case 'refused': {
+      const message = `${pipeline} was refused; correct what its own findings name`;
+      return { ...closed, diagnostics: [diagnostic('PipelineInvalid', source.origin, `${at}.backend`, message)] };
+    }
+    default:
+      return state satisfies never;
+  }
+}
+
+function globalFilterOf(
+  read: Reader,
+  { globalFilter }: HttpServerSpec,
+  { origin }: Source,
+): { readonly open: boolean; readonly state: GlobalFilterState | null; readonly diagnostics: readonly Diagnostic[] } {
+  if (globalFilter === '') return { open: true, state: null, diagnostics: [] };
+  const state = read.get(globalFilterStateCell, `GlobalFilter/${origin.namespace}/${globalFilter}`);
+  if (state.state === 'sound') return { open: true, state, diagnostics: [] };
+  const title = `GlobalFilter ${origin.namespace}/${globalFilter}`;
+  const message =
+    state.state === 'missing'
+      ? `${title} does not exist; create it or correct the name`
+      : `${title} was refused; correct what its own findings name`;
+  return {
+    open: false,
+    state: null,
+    diagnostics: [diagnostic('GlobalFilterNotFound', origin, 'spec.globalFilter', message)],
+  };
+}
+
+function pathContent(path: PathSpec, pipeline: string | null): PathContent {
+  return {
+    path: path.path,
+    pathPrefix: path.pathPrefix,
+    pathRegexp: path.pathRegexp,
+    ipFilter: path.ipFilter ?? null,
+    methods: path.methods,
+    headers: path.headers,
+    matchAllHeader: path.matchAllHeader,
+    queries: path.queries,
+    matchAllQuery: path.matchAllQuery,
+    rewriteTarget: path.rewriteTarget,
+    pipeline,
+    clientMaxBodySize: path.clientMaxBodySize,
+    setHeaders: path.setHeaders,
+  };
+}
