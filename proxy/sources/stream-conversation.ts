@@ -9,7 +9,6 @@ import {
   maxMessageBytes,
   maxReportBytes,
   protocolVersion,
-  type Rejection,
   type ToOperator,
   type ToProxy,
   type WireUnit,
@@ -56,12 +55,12 @@ export class StreamConversation {
   private applying = false;
   /** After bytes that made no sense the next hello asks to compare tables. */
   private distrust = false;
-  private latest: ApplyResult | null = null;
 
   constructor(sink: UnitSink, self: ProxySelf, log: Log) {
     this.sink = sink;
     this.self = self;
     this.log = log;
+    sink.onVerdict = (result) => this.retell(result);
   }
 
   /** Says hello, once an apply that is still running has ended. */
@@ -121,14 +120,6 @@ export class StreamConversation {
     }
   }
 
-  /** The list of rejections became another without a change: a port could be bound after all. */
-  retell(rejected: readonly Rejection[]): void {
-    if (this.latest === null) return;
-    this.latest = { version: this.latest.version, rejected };
-    // While an apply runs its own ack will say it.
-    if (!this.applying) this.sendAck(this.latest);
-  }
-
   /** Lossy: returns false when nobody hears it or it is too large. */
   report(topic: string, payload: unknown): boolean {
     const size = Buffer.byteLength(JSON.stringify(payload) ?? '');
@@ -139,6 +130,12 @@ export class StreamConversation {
 
   token(token: string): void {
     this.connection?.send({ type: 'token', token });
+  }
+
+  /** The verdict on what was applied last became another: a port could be bound after all. */
+  private retell(result: ApplyResult): void {
+    // While an apply runs its own ack will say it.
+    if (!this.applying) this.sendAck(result);
   }
 
   private open(version: string, removes: readonly string[]): void {
@@ -166,13 +163,14 @@ export class StreamConversation {
     }
     this.applying = true;
     this.enqueue(connection, async () => {
+      let result: ApplyResult;
       try {
-        this.latest = await this.sink.apply(change);
+        result = await this.sink.apply(change);
       } finally {
         this.applying = false;
       }
       if (this.connection !== connection) return;
-      this.sendAck(this.latest);
+      this.sendAck(result);
       connection.acknowledged();
     });
   }

@@ -5,9 +5,9 @@
 //
 // TLS is verified against the CA it was given and nothing else. The token is read again for every connection.
 
-import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { encodeMessage, FramingError, MessageDecoder } from '#proxy/contract/framing.ts';
-import { streamPath, toProxy, type Rejection } from '#proxy/contract/messages.ts';
+import { streamPath, toProxy } from '#proxy/contract/messages.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { StreamConversation, type Connection, type ProxySelf } from './stream-conversation.ts';
 import type { UnitSink, UnitSource } from './source.ts';
@@ -66,10 +66,6 @@ export class StreamSource implements UnitSource {
   status(): StreamStatus {
     const { connected, operator, attempts, lastError } = this;
     return { connected, operator, attempts, lastError };
-  }
-
-  retell(rejected: readonly Rejection[]): void {
-    this.conversation?.retell(rejected);
   }
 
   report(topic: string, payload: unknown): boolean {
@@ -222,6 +218,7 @@ class Link implements Connection {
 
   /** Finds out that the other end is gone although the connection looks open. */
   private ping(): void {
+    if (this.session.destroyed) return;
     const late = setTimeout(() => this.end('operator does not answer pings'), this.options.times.ping);
     this.timers.add(late);
     this.session.ping(() => {
@@ -253,7 +250,7 @@ class Link implements Connection {
     this.conversation = null;
     this.onConnected(false);
     this.ended.resolve({ reason, useful: this.useful });
-    this.stream.close(constants.NGHTTP2_CANCEL);
+    if (!this.stream.destroyed) this.stream.end();
     // What was written (a nack) may still leave; then the socket must not linger.
     setImmediate(() => this.session.destroy());
   }
