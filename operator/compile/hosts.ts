@@ -28,10 +28,12 @@ export function hostsOf(rule: RuleSpec): readonly StatedHost[] {
   return stated.some(({ match }) => match.kind === 'suffix' && match.value === '') ? [] : stated;
 }
 
-function hostMatch(host: string): HostMatch {
-  if (host.startsWith('*')) return { kind: 'suffix', value: host.slice(1) };
-  if (host.endsWith('*')) return { kind: 'prefix', value: host.slice(0, -1) };
-  return { kind: 'exact', value: host };
+/** In the form in which the router compares: lower case, without a final dot, an IPv6 address without brackets. */
+function hostMatch(text: string): HostMatch {
+  const host = text.toLowerCase();
+  if (host.endsWith('*') && host !== '*') return { kind: 'prefix', value: host.slice(0, -1) };
+  const bare = host.replace(/\.$/, '').replace(/^\[(.*)\]$/, '$1');
+  return bare.startsWith('*') ? { kind: 'suffix', value: bare.slice(1) } : { kind: 'exact', value: bare };
 }
 
 /** Keys of the groups in which a server claims its hosts. */
