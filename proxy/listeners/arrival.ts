@@ -1,0 +1,81 @@
+// A connection before its protocol is known: it waits for a place under the port's limit, then for its first bytes,
+// and is handed on. It answers nothing but a refusal.
+
+import type { Socket } from 'node:net';
+import { deadlineIn } from '#proxy/http1/clock.ts';
+import { ownSocket, type SocketOwner } from '#proxy/http1/socket-events.ts';
+import { http2Refusal, sniff } from './sniff.ts';
+
+/** A connection as a listener sees it, at any stage. */
+export interface Connection {
+  sweep(now: number): void;
+  /** The listener is closing: ends when idle, else with its next answer. */
+  close(): void;
+  destroy(): void;
+}
+
+export interface ArrivalOwner {
+  /** Speaks HTTP/1.1; `first` is what came already. */
+  onHttp1(arrival: Arrival, first: Buffer): void;
+  onClosed(connection: Connection): void;
+}
+
+export class Arrival implements Connection, SocketOwner {
+  readonly socket: Socket;
+  private readonly owner: ArrivalOwner;
+  private first: Buffer | null = null;
+  private deadline = 0;
+
+  constructor(socket: Socket, owner: ArrivalOwner) {
+    this.socket = socket;
+    this.owner = owner;
+    ownSocket(socket, this);
+    socket.pause();
+  }
+
+  /** It has its place: reads from now on, and has `timeout` milliseconds for its first bytes. */
+  admit(timeout: number): void {
+    this.deadline = deadlineIn(timeout);
+    this.socket.resume();
+  }
+
+  receive(data: Buffer): void {
+    this.first = this.first === null ? data : Buffer.concat([this.first, data]);
+    switch (sniff(this.first)) {
+      case 'http1':
+        this.owner.onHttp1(this, this.first);
+        break;
+      case 'http2':
+        this.socket.end(http2Refusal);
+        this.deadline = deadlineIn(1000);
+        break;
+      case 'tls':
+        this.socket.destroy();
+        break;
+      case null:
+        break;
+    }
+  }
+
+  sweep(now: number): void {
+    if (this.deadline !== 0 && now > this.deadline) this.socket.destroy();
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  destroy(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  inputEnded(): void {
+    this.socket.destroy();
+  }
+
+  drained(): void {}
+
+  closed(): void {
+    this.owner.onClosed(this);
+  }
+}

@@ -1,0 +1,238 @@
+// One port on one thread: accepts connections up to the port's limit, finds out what they speak and serves them. The
+// handler, the settings and the limit may change behind it while it stays open; it closes only when its unit is gone
+// or the process ends. It knows neither routes nor pipelines: those are behind the handler.
+
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { ListenerContent } from '#proxy/contract/units.ts';
+import type { ProxyError } from '#proxy/exchange/error.ts';
+import type { Exchange, ExchangeHandler, Peer } from '#proxy/exchange/exchange.ts';
+import { HeaderList } from '#proxy/exchange/headers.ts';
+import { unwatchClock, watchClock, type Swept } from '#proxy/http1/clock.ts';
+import type { ConnectionLimits } from '#proxy/http1/limits.ts';
+import type { ServerContext } from '#proxy/http1/server-context.ts';
+import { ServerConnection } from '#proxy/http1/server.ts';
+import { Arrival, type ArrivalOwner, type Connection } from './arrival.ts';
+
+export interface ListenerOptions {
+  readonly content: ListenerContent;
+  readonly handler: ExchangeHandler;
+  readonly limits: ConnectionLimits;
+  readonly reusePort: boolean;
+  /** Shared by all threads of the port: index 0 counts its open connections. */
+  readonly connections: Int32Array;
+  /** A request that could not be read was answered with `cause.status`; no exchange was made of it. */
+  readonly onRefused?: (cause: ProxyError, peer: Peer) => void;
+}
+
+export interface Listener {
+  readonly port: number;
+  readonly counters: ListenerCounters;
+  update(content: ListenerContent): void;
+  /** Its unit was removed: answers 404 and closes for `graceMs`, then stops accepting. Exchanges under way go on. */
+  retire(graceMs: number): Promise<void>;
+  /** Shutdown: accepts for `graceMs`, then ends connections with their next answer; all are gone at `deadlineMs`. */
+  drain(graceMs: number, deadlineMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Of this thread. `open` includes `waiting`. */
+export interface ListenerCounters {
+  accepted: number;
+  open: number;
+  waiting: number;
+  /** Closed at once, because too many were waiting. */
+  turnedAway: number;
+}
+
+const backlog = 4096;
+
+/** Rejects with the error of the system when the address cannot be bound. */
+export async function openListener(options: ListenerOptions): Promise<Listener> {
+  const listener = new OpenListener(options);
+  await listener.listen();
+  return listener;
+}
+
+class OpenListener implements Listener, Swept, ArrivalOwner {
+  readonly counters: ListenerCounters = { accepted: 0, open: 0, waiting: 0, turnedAway: 0 };
+  private readonly options: ListenerOptions;
+  private readonly server: Server;
+  private readonly context: ServerContext;
+  private readonly open = new Set<Connection>();
+  private readonly waiting = new Set<Arrival>();
+  private maxConnections: number;
+  private onEmpty: (() => void) | null = null;
+
+  constructor(options: ListenerOptions) {
+    this.options = options;
+    const { content, handler, limits, onRefused } = options;
+    this.maxConnections = content.maxConnections;
+    this.context = {
+      handler,
+      scheme: 'http',
+      limits,
+      keepAlive: content.keepAlive,
+      keepAliveTimeout: content.keepAliveTimeout,
+      closing: false,
+      onRefused: onRefused ?? ignoreRefusal,
+      onClosed: (connection) => this.onClosed(connection),
+    };
+    this.server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true });
+    this.server.on('connection', (socket) => this.onConnection(socket));
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  listen(): Promise<void> {
+    const { address, port } = this.options.content;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.server.once('error', reject);
+    this.server.listen({
+      port,
+      host: address === '' ? undefined : address,
+      reusePort: this.options.reusePort,
+      backlog,
+    });
+    this.server.once('listening', () => {
+      this.server.off('error', reject);
+      // accept() may fail for want of descriptors; the next connection is tried again by the loop.
+      this.server.on('error', () => {});
+      watchClock(this);
+      resolve();
+    });
+    return promise;
+  }
+
+  update(content: ListenerContent): void {
+    this.context.keepAlive = content.keepAlive;
+    this.context.keepAliveTimeout = content.keepAliveTimeout;
+    this.maxConnections = content.maxConnections;
+    this.admitWaiting();
+  }
+
+  async retire(graceMs: number): Promise<void> {
+    this.context.handler = answerNotFound;
+    this.context.closing = true;
+    this.closeIdle();
+    await delay(graceMs);
+    this.stopAccepting();
+  }
+
+  async drain(graceMs: number, deadlineMs: number): Promise<void> {
+    const deadline = setTimeout(() => this.destroyAll(), deadlineMs);
+    await delay(Math.min(graceMs, deadlineMs));
+    this.context.closing = true;
+    this.stopAccepting();
+    this.closeIdle();
+    await this.empty();
+    clearTimeout(deadline);
+  }
+
+  async close(): Promise<void> {
+    this.stopAccepting();
+    this.destroyAll();
+    await this.empty();
+  }
+
+  sweep(now: number): void {
+    for (const connection of this.open) connection.sweep(now);
+    // Places may have become free in other threads.
+    if (this.waiting.size > 0) this.admitWaiting();
+  }
+
+  onHttp1(arrival: Arrival, first: Buffer): void {
+    this.open.delete(arrival);
+    const connection = new ServerConnection(arrival.socket, this.context);
+    this.open.add(connection);
+    connection.receive(first);
+  }
+
+  onClosed(connection: Connection): void {
+    this.counters.open--;
+    if (this.waiting.delete(connection as Arrival)) {
+      this.counters.waiting--;
+    } else {
+      this.open.delete(connection);
+      Atomics.sub(this.options.connections, 0, 1);
+      if (this.waiting.size > 0) this.admitWaiting();
+    }
+    if (this.counters.open === 0) this.onEmpty?.();
+    this.stopClock();
+  }
+
+  private onConnection(socket: Socket): void {
+    this.counters.accepted++;
+    if (this.takePlace()) {
+      this.counters.open++;
+      this.admit(new Arrival(socket, this));
+    } else if (this.waiting.size < this.options.limits.maxWaiting) {
+      this.counters.open++;
+      this.counters.waiting++;
+      this.waiting.add(new Arrival(socket, this));
+    } else {
+      this.counters.turnedAway++;
+      socket.destroy();
+    }
+  }
+
+  private admit(arrival: Arrival): void {
+    this.open.add(arrival);
+    arrival.admit(this.context.keepAliveTimeout);
+  }
+
+  private admitWaiting(): void {
+    for (const arrival of this.waiting) {
+      if (!this.takePlace()) return;
+      this.waiting.delete(arrival);
+      this.counters.waiting--;
+      this.admit(arrival);
+    }
+  }
+
+  private takePlace(): boolean {
+    const { connections } = this.options;
+    if (Atomics.add(connections, 0, 1) < this.maxConnections) return true;
+    Atomics.sub(connections, 0, 1);
+    return false;
+  }
+
+  private stopAccepting(): void {
+    if (this.server.listening) this.server.close();
+    for (const arrival of this.waiting) arrival.close();
+    this.stopClock();
+  }
+
+  private stopClock(): void {
+    if (this.counters.open === 0 && !this.server.listening) unwatchClock(this);
+  }
+
+  private closeIdle(): void {
+    for (const connection of this.open) connection.close();
+  }
+
+  private destroyAll(): void {
+    for (const arrival of this.waiting) arrival.destroy();
+    for (const connection of this.open) connection.destroy();
+  }
+
+  private async empty(): Promise<void> {
+    if (this.counters.open === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.onEmpty = resolve;
+    await promise;
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, ms);
+  return promise;
+}
+
+function ignoreRefusal(): void {}
+
+function answerNotFound(exchange: Exchange): void {
+  exchange.respond({ status: 404, reason: '', headers: new HeaderList() }, null);
+}

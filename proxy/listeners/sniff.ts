@@ -1,0 +1,20 @@
+// Which protocol a connection speaks, by its first bytes. Today only HTTP/1.1 is served; a PROXY header, the SNI of a
+// ClientHello and HTTP/2 get their say here, before anything else has looked at the connection.
+
+export type Protocol = 'http1' | 'http2' | 'tls';
+
+/** RFC 9113 3.4. Its first word is no method of HTTP/1.1. */
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+const handshakeRecord = 0x16;
+
+/** null when more bytes are needed. `first` has at least one. */
+export function sniff(first: Buffer): Protocol | null {
+  if (first[0] === handshakeRecord) return 'tls';
+  if (first[0] !== preface[0]) return 'http1';
+  const size = Math.min(first.length, preface.length);
+  if (first.compare(preface, 0, size, 0, size) !== 0) return 'http1';
+  return size === preface.length ? 'http2' : null;
+}
+
+/** Settings and a GOAWAY that says "use HTTP/1.1" (RFC 9113 7, HTTP_1_1_REQUIRED): what an HTTP/2 client understands. */
+export const http2Refusal: Buffer = Buffer.from('000000040000000000000008070000000000000000' + '0000000d', 'hex');
