@@ -4,12 +4,12 @@ export interface Clock {
   /** Monotonic milliseconds. */
   now(): number;
   /** Runs `run` once after `ms`; the returned function cancels it. */
-  after(ms: number, run: () => void): () => void;
+  timer(ms: number, run: () => void): () => void;
 }
 
 export const systemClock: Clock = {
   now: () => performance.now(),
-  after(ms, run) {
+  timer(ms, run) {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
   },

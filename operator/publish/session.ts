@@ -286,7 +286,7 @@ export class Session {
   private timer(name: 'answer' | 'ack' | 'lifetime' | 'token', ms: number, run: (() => void) | null): void {
     this.timers.get(name)?.();
     this.timers.delete(name);
-    if (run !== null) this.timers.set(name, this.kit.clock.after(ms, run));
+    if (run !== null) this.timers.set(name, this.kit.clock.timer(ms, run));
   }
 }
 
