@@ -1,140 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { BodyProbe, SinkProbe } from '#test/support/body-probe.ts';
+import { BodyProbe } from '#test/support/body-probe.ts';
 import { type Script, pipelineText } from '#test/support/pipeline-kit.ts';
-import { RequestWorld, type WorldText } from '#test/support/request-world.ts';
+import { RequestWorld, type WorldText, answer } from '#test/support/request-world.ts';
 import { BufferBody } from '#proxy/exchange/body.ts';
 import { ProxyError } from '#proxy/exchange/error.ts';
-import type { Body } from '#proxy/exchange/exchange.ts';
 import { HeaderList } from '#proxy/exchange/headers.ts';
 import { type RequestContext, pending } from '#proxy/pipeline/filter.ts';
 import { buildPipeline } from '#proxy/pipeline/pipeline.ts';
 
 const gone = new ProxyError('ClientAbort', 'client left');
 
-/** A script that answers with `status`. */
-function answer(status: number, result = '', body: Body | null = null): Script {
-  return (ctx) => {
-    ctx.response = { status, reason: '', headers: new HeaderList(), body };
-    return result;
-  };
-}
-
 const ok = { main: answer(200) };
-
-describe('the gateway answers by itself, empty, and names the layer', () => {
-  const blocked = { blockByDefault: true, allowIPs: [], blockIPs: [] };
-  it.each<[string, WorldText, Parameters<RequestWorld['send']>[0], number, string, string]>([
-    ['no route', { paths: [{ path: '/a' }] }, {}, 404, 'NoRoute', 'router'],
-    ['a method that is not listed', { paths: [{ methods: ['POST'] }] }, {}, 405, 'MethodNotAllowed', 'router'],
-    [
-      'a header condition that fails',
-      { paths: [{ headers: [{ key: 'x', values: ['1'], regexp: '' }] }] },
-      {},
-      400,
-      'ConditionFailed',
-      'router',
-    ],
-    ['an address that is denied', { owner: { ipFilter: blocked } }, {}, 403, 'IpDenied', 'router'],
-    ['a path whose pipeline is missing', { paths: [{ pipeline: null }] }, {}, 503, 'RouteUnavailable', 'router'],
-    [
-      'a pipeline without a build',
-      { paths: [{ pipeline: 'pipeline/default/refused' }] },
-      {},
-      503,
-      'RouteUnavailable',
-      'router',
-    ],
-    ['a global filter without a build', { owner: { before: 'pipeline/none' } }, {}, 503, 'RouteUnavailable', 'router'],
-    ['the same after the pipeline', { owner: { after: 'pipeline/none' } }, {}, 503, 'RouteUnavailable', 'router'],
-    ['an ACME challenge', {}, { target: '/.well-known/acme-challenge/x' }, 503, 'RouteUnavailable', 'router'],
-    [
-      'one that is spelt otherwise',
-      {},
-      { target: '/.well%2dknown/acme-challenge/x' },
-      503,
-      'RouteUnavailable',
-      'router',
-    ],
-    [
-      'one to a denied address',
-      { owner: { ipFilter: blocked } },
-      { target: '/.well-known/acme-challenge/x?y' },
-      503,
-      'RouteUnavailable',
-      'router',
-    ],
-    ['a flow without a response', { scripts: {} }, {}, 503, 'NoResponse', 'pipeline'],
-    [
-      'a filter that throws',
-      {
-        scripts: {
-          main: () => {
-            throw new Error('secret of the inside');
-          },
-        },
-      },
-      {},
-      500,
-      'FilterFailed',
-      'pipeline',
-    ],
-    ['CONNECT', {}, { method: 'CONNECT', target: 'b.test:443' }, 501, 'MethodNotImplemented', 'listener'],
-    ['TRACE', {}, { method: 'TRACE' }, 405, 'MethodNotAllowed', 'router'],
-  ])('%s', (_, text, head, status, code, layer) => {
-    const world = new RequestWorld({ scripts: ok, ...text });
-    const exchange = world.send(head);
-    expect(exchange.answer).toMatchObject({ status, reason: '' });
-    expect(exchange.text).toBe('');
-    expect(JSON.stringify(exchange.answer?.headers)).not.toContain('secret');
-    expect(world.record).toMatchObject({ status, error: code, errorLayer: layer });
-  });
-
-  it('to a host that nobody claims', () => {
-    const world = new RequestWorld({ rule: { hosts: [{ kind: 'exact', value: 'b.test' }] } });
-    expect(world.send().answer?.status).toBe(404);
-    expect(world.record).toMatchObject({ owner: '', rule: '', pathIndex: -1, pipeline: '', error: 'NoRoute' });
-  });
-});
-
-describe('OPTIONS and TRACE', () => {
-  const seen: string[] = [];
-  const world = (): RequestWorld =>
-    new RequestWorld({
-      scripts: {
-        main: (ctx) => {
-          seen.push(ctx.request?.headers.get('max-forwards') ?? 'none');
-          return answer(200)(ctx);
-        },
-      },
-    });
-  const options = (target: string, hops?: string): Parameters<RequestWorld['send']>[0] => ({
-    method: 'OPTIONS',
-    target,
-    headers: hops === undefined ? new HeaderList() : HeaderList.of(['Max-Forwards', hops]),
-  });
-
-  it.each<[string, ReturnType<typeof options>, number, string[]]>([
-    ['Max-Forwards: 0 is answered here (row 51)', options('/', '0'), 204, []],
-    ['Max-Forwards: 5 reaches the pipeline as 4 (row 52)', options('/', '5'), 200, ['4']],
-    ['no Max-Forwards stays none', options('/'), 200, ['none']],
-    ['a Max-Forwards that is no number is left alone', options('/', '-1'), 200, ['-1']],
-    ['* is answered here (row 53)', options('*'), 204, []],
-    ['Max-Forwards of another method is left alone', { ...options('/', '0'), method: 'GET' }, 200, ['0']],
-  ])('%s', (_, head, status, reached) => {
-    seen.length = 0;
-    const exchange = world().send(head);
-    expect(exchange.answer?.status).toBe(status);
-    expect(seen).toEqual(reached);
-    expect(exchange.answer?.headers.has('allow')).toBe(status === 204);
-  });
-
-  it('TRACE is not echoed (row 55), and says what is allowed', () => {
-    const exchange = world().send({ method: 'TRACE', headers: HeaderList.of(['Cookie', 'a=b']) });
-    expect(exchange.answer?.status).toBe(405);
-    expect(exchange.answer?.headers.get('allow')).toContain('GET');
-    expect(exchange.text).toBe('');
-  });
-});
 
 describe('the pipeline gets the request', () => {
   function seenBy(text: WorldText, head: Parameters<RequestWorld['send']>[0]): RequestContext['request'] {
@@ -398,78 +274,6 @@ describe('a client that leaves', () => {
     });
     world.send().leave(gone);
     expect(body.cancels).toBe(1);
-  });
-});
-
-describe('the limit of a request body', () => {
-  const limit = { owner: { clientMaxBodySize: 4 } };
-
-  it.each<[string, WorldText, number, number]>([
-    ["the owner's", limit, 5, 413],
-    ["the owner's, kept", limit, 4, 200],
-    ["the path's instead", { ...limit, paths: [{ clientMaxBodySize: 2 }] }, 3, 413],
-    ['none below zero', { ...limit, paths: [{ clientMaxBodySize: -1 }] }, 1e9, 200],
-    ['4 MiB by default', { owner: { clientMaxBodySize: 0 } }, 4_194_305, 413],
-    ['4 MiB by default, kept', { owner: { clientMaxBodySize: 0 } }, 4_194_304, 200],
-  ])('%s, declared', (_, text, length, status) => {
-    const world = new RequestWorld({ scripts: ok, ...text });
-    const body = new BodyProbe(length);
-    expect(world.send({ method: 'POST' }, body).answer?.status).toBe(status);
-    expect(body.calls).toEqual([]);
-    expect(world.record.traces).toHaveLength(status === 413 ? 0 : 1);
-    expect(world.record.error).toBe(status === 413 ? 'PayloadTooLarge' : null);
-    expect(world.record.tags).toEqual(status === 413 ? ['bodyLimit'] : []);
-  });
-
-  /** A filter that reads the body like an upstream: fails with 503 when the body breaks off. */
-  const upload =
-    (sink: SinkProbe, early: boolean, answerBody: Body | null = null): Script =>
-    (ctx) => {
-      let ended = false;
-      const end = (status: number, result: string): void => {
-        if (ended) return;
-        ended = true;
-        ctx.complete(answer(status, result, answerBody)(ctx) as string);
-      };
-      ctx.onAbort = () => end(499, 'failed');
-      ctx.request?.body?.start({
-        chunk: (data) => sink.chunk(data),
-        end: () => sink.end(),
-        error: (cause) => {
-          sink.error(cause);
-          end(503, 'failed');
-        },
-      });
-      if (early) end(200, '');
-      return pending;
-    };
-
-  it('crossed midway resets the upstream and answers 413', () => {
-    const body = new BodyProbe();
-    const sink = new SinkProbe();
-    const world = new RequestWorld({ ...limit, scripts: { main: upload(sink, false) } });
-    const exchange = world.send({ method: 'POST' }, body);
-    body.push('abc');
-    expect(exchange.answer).toBeNull();
-    body.push('de');
-    expect(sink.got).toEqual(['abc', 'error PayloadTooLarge']);
-    expect(body.cancels).toBe(1);
-    expect(exchange.answer?.status).toBe(413);
-    expect(exchange.answer?.headers.length).toBe(0);
-    expect(world.record).toMatchObject({ status: 413, error: 'PayloadTooLarge', tags: ['bodyLimit'] });
-  });
-
-  it('crossed while the answer already flows breaks both off', () => {
-    const body = new BodyProbe();
-    const answerBody = new BodyProbe();
-    const sink = new SinkProbe();
-    const world = new RequestWorld({ ...limit, scripts: { main: upload(sink, true, answerBody) } });
-    const exchange = world.send({ method: 'POST' }, body);
-    body.push('abcde');
-    expect(sink.got).toEqual(['error PayloadTooLarge']);
-    answerBody.sink?.error(new ProxyError('UpstreamReset', 'request broke off'));
-    expect([exchange.answer?.status, exchange.ended]).toEqual([200, 'UpstreamReset']);
-    expect(world.record).toMatchObject({ status: 200, error: 'PayloadTooLarge', tags: ['bodyLimit'] });
   });
 });
 

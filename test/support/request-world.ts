@@ -15,6 +15,14 @@ import { type ListenerRuntime, createRequestHandler } from '#proxy/runtime/reque
 import { type PipelineText, type Script, TestKit, pipelineText, scriptedFilter, testPeer } from './pipeline-kit.ts';
 import { ScriptedExchange } from './scripted-exchange.ts';
 
+/** A script that answers with `status`. */
+export function answer(status: number, result = '', body: Body | null = null): Script {
+  return (ctx) => {
+    ctx.response = { status, reason: '', headers: new HeaderList(), body };
+    return result;
+  };
+}
+
 export interface WorldText {
   readonly scripts?: Readonly<Record<string, Script>>;
   /** By title; each becomes a slot `pipeline/default/<title>`. Left out = one called `main` with the filter `main`. */
