@@ -6,7 +6,9 @@
 //   0, 1  time of creation in milliseconds, low 30 bits and the rest, each plus one (0 = not set)
 //   2     number of the permission that is handed out next, modulo 2^32; permission p belongs to cycle p / perCycle
 //   3     cycle in which one was handed out last, modulo 2^32
-// Comparing numbers modulo 2^32 is safe within 2^31 of each other; word 3 tells when word 2 is older than that.
+// Comparing numbers modulo 2^32 is safe within 2^31 of each other; word 3 tells when word 2 is older than that. Word 3
+// itself comes round after 2^32 idle cycles (49 days of 1 ms): within about one cycle of that moment a permission may
+// be refused that is free, which heals by itself.
 
 export const limiterSlots = 4;
 
@@ -22,6 +24,8 @@ export interface LimiterPolicy {
 export const refused = -1;
 
 const low30 = 2 ** 30;
+/** Cycles by which another thread's clock reading may be ahead of ours. Words further apart are old, not ahead. */
+const maxLead = 1024;
 
 export class Limiter {
   private readonly state: Int32Array;
@@ -75,13 +79,13 @@ export class Limiter {
   private cycleAt(now: number): number {
     const own = Math.max(0, Math.floor((now - this.createdAt) / this.period));
     const behind = (own - Atomics.load(this.state, 3)) | 0;
-    return behind < 0 && behind > -low30 ? own - behind : own;
+    return behind < 0 && behind >= -maxLead ? own - behind : own;
   }
 
   /** Permissions of `cycle` and the coming ones that are given away already. */
   private reserved(next: number, cycle: number): number {
     const idle = (cycle - Atomics.load(this.state, 3)) | 0;
-    if (idle >= this.staleAfter) return 0;
+    if (idle >= this.staleAfter || idle < -maxLead) return 0;
     return Math.max(0, (next - Math.imul(cycle, this.perCycle)) | 0);
   }
 }
