@@ -2,9 +2,10 @@
 
 import type { FilterDefinition } from '#proxy/pipeline/filter.ts';
 import { mock } from './mock/filter.ts';
+import { proxy } from './proxy/filter.ts';
 import { rateLimiter } from './rate-limiter/filter.ts';
 
-const definitions: readonly FilterDefinition[] = [mock, rateLimiter];
+const definitions: readonly FilterDefinition[] = [mock, proxy, rateLimiter];
 
 /** By kind. */
 export const filters: ReadonlyMap<string, FilterDefinition> = new Map(

@@ -61,7 +61,6 @@ export const requestMatcherSchema = z
       .enum(['', 'general', 'ipHash', 'headerHash', 'random'])
       .meta({
         description: '`general` (or empty) looks at headers and URLs; the others take `permil` of the requests.',
-        inactiveValues: ['ipHash', 'headerHash', 'random'],
       })
       .default('general'),
     headers: map(stringMatcherSchema, 64, 'Conditions on request headers, by name. Any one is enough.').default({}),
