@@ -44,6 +44,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       'proxy/filters/filter-schema.ts',
       'proxy/process',
       'proxy/sources/disk.ts',
+      'proxy/sources/source.ts',
       ...contract,
     ],
   },

@@ -56,6 +56,7 @@ export class ThreadGroup implements AsyncDisposable {
   private lastId = 0;
   private queue: Promise<void> = Promise.resolve();
   private closing = false;
+  private starting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
 
   constructor(options: ThreadGroupOptions) {
     this.options = options;
@@ -68,11 +69,10 @@ export class ThreadGroup implements AsyncDisposable {
     return this.threads.filter((thread) => thread.serving).length;
   }
 
-  /** Resolves when every thread has started, or has failed to once. */
-  async started(): Promise<void> {
-    await Promise.all(
-      this.threads.filter((thread) => !thread.serving).map((thread) => this.wait(thread, 'filled', null)),
-    );
+  /** Resolves when every thread serves; rejects when threads keep ending. */
+  started(): Promise<void> {
+    if (this.serving === this.threads.length) return Promise.resolve();
+    return new Promise((resolve, reject) => this.starting.push({ resolve, reject }));
   }
 
   /**
@@ -199,7 +199,8 @@ export class ThreadGroup implements AsyncDisposable {
       this.options.log.error({ thread: thread.index, units }, 'data thread started without some units');
     }
     thread.serving = true;
-    thread.waiting.get('filled')?.({ type: 'ready' });
+    if (this.serving < this.threads.length) return;
+    for (const { resolve } of this.starting.splice(0)) resolve();
   }
 
   private ended(thread: Thread, error: Error | null): void {
@@ -214,7 +215,9 @@ export class ThreadGroup implements AsyncDisposable {
     const backOffMs = time - thread.startedAt > minuteMs ? firstBackOffMs : thread.backOffMs;
     log.error({ thread: thread.index, err: error, backOffMs }, 'data thread ended');
     if (this.ends.length > maxEndsPerMinute) {
-      fatal(new Error(`${this.ends.length} data threads ended within a minute`, { cause: error }));
+      const failure = new Error(`${this.ends.length} data threads ended within a minute`, { cause: error });
+      for (const { reject } of this.starting.splice(0)) reject(failure);
+      fatal(failure);
       return;
     }
     const cancel = timer(backOffMs, () => {

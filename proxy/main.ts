@@ -1,0 +1,107 @@
+// The composition root of a proxy; reads like the picture. `easegress run` and `npm start` hand in a source of their
+// own; otherwise units come from the operator's push stream.
+
+import { readFile } from 'node:fs/promises';
+import { filters } from '#proxy/filters/index.ts';
+import { unitKinds } from '#proxy/contract/units.ts';
+import { startAdmin, type Admin } from '#proxy/process/admin.ts';
+import { build } from '#proxy/process/build.ts';
+import type { Log } from '#proxy/process/log.ts';
+import { createLogger } from '#proxy/process/logger.ts';
+import { createMetrics, type Metrics } from '#proxy/process/metrics.ts';
+import { onShutdown } from '#proxy/process/shutdown.ts';
+import { describeThreads, describeUnits } from '#proxy/runtime/debug.ts';
+import { registerMetrics } from '#proxy/runtime/runtime-metrics.ts';
+import type { Runtime } from '#proxy/runtime/runtime.ts';
+import { startServing } from '#proxy/runtime/serving.ts';
+import type { UnitSource } from '#proxy/sources/source.ts';
+import { streamSource } from '#proxy/sources/stream.ts';
+import type { ProxySettings } from './settings.ts';
+
+export interface ProxyOptions {
+  /** Default: the operator that the settings name. */
+  readonly source?: (settings: ProxySettings, log: Log) => UnitSource;
+  readonly log?: Log;
+  /** Data threads keep ending. Default: the process ends. */
+  readonly fatal?: (error: Error) => void;
+}
+
+export interface Proxy extends AsyncDisposable {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly admin: Admin;
+  readonly runtime: Runtime;
+  /** Not ready from now on; accepts for the grace period, then lets requests end until the deadline. */
+  drain(): Promise<void>;
+}
+
+/** Resolves when the pages answer and what the disk held serves; units from the operator come when they come. */
+export async function startProxy(settings: ProxySettings, options: ProxyOptions = {}): Promise<Proxy> {
+  await using run = new AsyncDisposableStack();
+  const log = options.log ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
+  const metrics = createMetrics();
+  const serving = await startServing(settings, log, options.fatal ?? endProcess(log));
+  const runtime = run.use(serving.runtime);
+  registerMetrics(metrics, serving);
+  const admin = run.use(
+    await startAdmin({
+      address: settings.admin,
+      debugPort: settings.debugPort,
+      metrics,
+      notReady: () => runtime.notReady(),
+    }),
+  );
+  admin.debug('units', (query) => describeUnits(runtime, query));
+  admin.debug('threads', () => describeThreads(runtime));
+  const source = run.use((options.source ?? operatorSource)(settings, log));
+  await source.start(runtime);
+  log.info({ proxy: settings.name, admin: admin.port, threads: settings.threads, build }, 'proxy has started');
+
+  const parts = run.move();
+  return {
+    log,
+    metrics,
+    admin,
+    runtime,
+    drain: () => runtime.drain(settings.grace, settings.deadline),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+/** `easegress proxy`: from start to signal to a clean end. */
+export async function runProxy(settings: ProxySettings, options: ProxyOptions = {}): Promise<void> {
+  using shutdown = onShutdown(() => process.exit(1));
+  await using proxy = await startProxy(settings, options);
+  await new Promise<void>((resolve) => {
+    if (shutdown.signal.aborted) resolve();
+    else shutdown.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  proxy.log.info({ graceMs: settings.grace, deadlineMs: settings.deadline }, 'proxy is ending');
+  await proxy.drain();
+}
+
+/** Name in the operator's certificate. */
+const operatorName = 'easegress-operator';
+
+function operatorSource(settings: ProxySettings, log: Log): UnitSource {
+  return streamSource({
+    addresses: settings.operator,
+    serverName: operatorName,
+    readCa: async () => (settings.ca === '' ? readFile(settings.caFile, 'utf8') : settings.ca),
+    readToken: () => readFile(settings.tokenFile, 'utf8'),
+    self: {
+      name: settings.name,
+      build,
+      unitKinds: Object.keys(unitKinds),
+      filterKinds: [...filters.keys()],
+    },
+    log,
+  });
+}
+
+function endProcess(log: Log): (error: Error) => void {
+  return (error) => {
+    log.error({ err: error }, 'data threads keep ending; the process ends');
+    process.exit(1);
+  };
+}

@@ -1,0 +1,207 @@
+// The listeners of one data thread. A port is bound while a change is prepared, so that a failure rejects it in time;
+// what arrives before the commit waits. A removed one answers 404 and closes for the grace period, and opens again at
+// no cost when its unit comes back meanwhile.
+//
+//   preparing ── commit ─▶ open ── removed ─▶ retired ── grace over ─▶ closed
+//                            ▲────── unit came back ────────┘
+
+import type { Rejection } from '#proxy/contract/messages.ts';
+import type { ListenerContent, Unit } from '#proxy/contract/units.ts';
+import type { ProxyError } from '#proxy/exchange/error.ts';
+import type { Exchange, ExchangeHandler, Peer } from '#proxy/exchange/exchange.ts';
+import { HeaderList } from '#proxy/exchange/headers.ts';
+import { connectionLimits } from '#proxy/http1/limits.ts';
+import { openListener, type Listener } from '#proxy/listeners/listener.ts';
+import type { PipelineInstance } from '#proxy/pipeline/pipeline.ts';
+import type { CidrSet } from '#proxy/primitives/ip.ts';
+import type { PipelineSlot } from '#proxy/router/pipeline-slot.ts';
+import { bindRejection } from './addresses.ts';
+import type { RequestObserver, RequestRecord } from './record.ts';
+import { createRequestHandler } from './request.ts';
+import type { Hosts } from './routes.ts';
+import { blockOf, connectionsKey } from './shared-memory.ts';
+import type { Staged } from './staged.ts';
+import type { BindAddress, SharedBlock } from './thread-messages.ts';
+
+export interface PortKit {
+  /** Of the data thread; 0 has the listeners that only one thread may have. */
+  readonly index: number;
+  readonly reusePort: boolean;
+  readonly observer: RequestObserver;
+  readonly trustedPeers: CidrSet;
+  readonly graceMs: number;
+  readonly timer: (ms: number, fn: () => void) => () => void;
+}
+
+/** What ports see of the rest of the plane. */
+export interface PortScope {
+  hosts(listener: string): Hosts;
+  pipeline(name: string): PipelineSlot<PipelineInstance> | undefined;
+}
+
+export class Ports {
+  private readonly kit: PortKit;
+  private readonly scope: PortScope;
+  private readonly ports = new Map<string, Port>();
+  private readonly closing = new Set<Promise<void>>();
+
+  constructor(kit: PortKit, scope: PortScope) {
+    this.kit = kit;
+    this.scope = scope;
+  }
+
+  async prepare(
+    unit: Unit<'listener'>,
+    address: BindAddress,
+    shared: readonly SharedBlock[],
+  ): Promise<Staged | Rejection> {
+    const { name, content } = unit;
+    const present = this.ports.get(name);
+    if (present !== undefined) return { commit: () => present.open(content), discard: () => undefined };
+    if (content.placement === 'one' && this.kit.index > 0) return nothing;
+    const connections = new Int32Array(blockOf(shared, connectionsKey + name) ?? new SharedArrayBuffer(4));
+    const port = new Port(name, this.handlerOf(name));
+    try {
+      const listener = await openListener({
+        content: { ...content, address: address.host, port: address.port },
+        handler: port.handle,
+        limits: connectionLimits,
+        reusePort: this.kit.reusePort,
+        connections,
+        onRefused: (cause, peer) => this.kit.observer.done(refusedRecord(name, cause, peer)),
+      });
+      port.listener = listener;
+    } catch (error) {
+      return bindRejection(unit, address, error);
+    }
+    return {
+      commit: () => {
+        this.ports.set(name, port);
+        port.open(content);
+      },
+      discard: () => this.track(port.listener?.close()),
+    };
+  }
+
+  remove(name: string): void {
+    const port = this.ports.get(name);
+    if (port === undefined) return;
+    port.retire(
+      this.kit.timer(this.kit.graceMs, () => {
+        this.ports.delete(name);
+        this.track(port.listener?.retire(0));
+      }),
+    );
+  }
+
+  async drain(graceMs: number, deadlineMs: number): Promise<void> {
+    const draining = [...this.ports.values()].map((port) => port.listener?.drain(graceMs, deadlineMs));
+    await Promise.all([...draining.filter((each) => each !== undefined), ...this.closing]);
+  }
+
+  private track(closing: Promise<void> | undefined): void {
+    if (closing === undefined) return;
+    const tracked = closing.finally(() => this.closing.delete(tracked));
+    this.closing.add(tracked);
+  }
+
+  private handlerOf(name: string): ExchangeHandler {
+    return createRequestHandler({
+      name,
+      hosts: this.scope.hosts(name),
+      slot: (pipeline) => this.scope.pipeline(pipeline),
+      observer: this.kit.observer,
+      trustedPeers: this.kit.trustedPeers,
+      now: () => performance.now(),
+      wallClock: () => Date.now(),
+    });
+  }
+}
+
+/** Exchanges that arrive between bind and commit wait here; a port that is being made is new to all clients. */
+const maxParked = 1024;
+
+class Port {
+  readonly name: string;
+  listener: Listener | null = null;
+  readonly handle: ExchangeHandler;
+  private readonly serve: ExchangeHandler;
+  private parked: Set<Exchange> | null = new Set();
+  private current: ExchangeHandler;
+  private content: ListenerContent | null = null;
+  private cancelRetire: (() => void) | null = null;
+
+  constructor(name: string, serve: ExchangeHandler) {
+    this.name = name;
+    this.serve = serve;
+    this.current = (exchange) => this.park(exchange);
+    this.handle = (exchange) => this.current(exchange);
+  }
+
+  open(content: ListenerContent): void {
+    this.cancelRetire?.();
+    this.cancelRetire = null;
+    this.current = this.serve;
+    this.content = content;
+    this.listener?.update(content);
+    const waiting = this.parked;
+    this.parked = null;
+    for (const exchange of waiting ?? []) {
+      exchange.onAbort = null;
+      this.serve(exchange);
+    }
+  }
+
+  /** `cancel` keeps it from being closed. */
+  retire(cancel: () => void): void {
+    this.cancelRetire?.();
+    this.cancelRetire = cancel;
+    if (this.content !== null) this.listener?.update({ ...this.content, keepAlive: false });
+    this.current = (exchange) => exchange.respond({ status: 404, reason: '', headers: new HeaderList() }, null);
+  }
+
+  private park(exchange: Exchange): void {
+    const { parked } = this;
+    if (parked === null || parked.size >= maxParked) {
+      exchange.respond({ status: 503, reason: '', headers: new HeaderList() }, null);
+      return;
+    }
+    parked.add(exchange);
+    exchange.onAbort = () => parked.delete(exchange);
+  }
+}
+
+const nothing: Staged = { commit: () => undefined, discard: () => undefined };
+
+/** A request that could not be read is counted and logged like any other. */
+function refusedRecord(listener: string, cause: ProxyError, peer: Peer): RequestRecord {
+  return {
+    listener,
+    owner: '',
+    rule: '',
+    pathIndex: -1,
+    pipeline: '',
+    pipelineTitle: '',
+    accessLogFormat: '',
+    method: '',
+    target: '',
+    authority: '',
+    scheme: 'http',
+    version: '1.1',
+    peer,
+    realIp: peer.address,
+    requestHeaders: new HeaderList(),
+    responseHeaders: null,
+    status: cause.status,
+    error: cause.code,
+    errorLayer: cause.layer,
+    errorDetail: cause.message,
+    time: Date.now(),
+    durationMs: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    traces: [],
+    tags: [],
+    upstreams: [],
+  };
+}

@@ -1,0 +1,111 @@
+// A data thread: what it is started with, and how its parts come together. The same composition serves in the main
+// thread when there are no data threads. Run by thread-entry.ts among sources and by the command's entry in a bundle.
+
+import { openSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { filters } from '#proxy/filters/index.ts';
+import { processNow } from '#proxy/pipeline/clock.ts';
+import { CidrSet } from '#proxy/primitives/ip.ts';
+import { logTo } from '#proxy/process/log.ts';
+import { SeriesPages } from '#proxy/process/series.ts';
+import { allowAll, clusterConnectPolicy } from '#proxy/upstream/connect-policy.ts';
+import { createDataPlane } from './data-plane.ts';
+import { LogWriter } from './log-writer.ts';
+import { countLines, createObserver, type AccessLogFormat } from './observer.ts';
+import { SharedArena } from './shared-arena.ts';
+import { hostDataPlane, type DataPlane } from './thread-host.ts';
+import type { FromThread, ToThread } from './thread-messages.ts';
+
+/** Goes to a worker by copy, shared memory by reference. */
+export interface ThreadStart {
+  readonly index: number;
+  /** False where one thread has the port for itself. */
+  readonly reusePort: boolean;
+  /** `stdout`, `off`, or a file. */
+  readonly accessLog: string;
+  readonly accessLogFormat: AccessLogFormat;
+  readonly trustedPeers: readonly string[];
+  readonly restrictUpstreams: boolean;
+  readonly allowUpstreams: readonly string[];
+  /** How long a removed listener still answers. */
+  readonly graceMs: number;
+  readonly firstPage: SharedArrayBuffer;
+  readonly arena: SharedArrayBuffer;
+}
+
+export function startPlane(start: ThreadStart, answer: (message: FromThread) => void): DataPlane {
+  const log = logTo((level, fields, message) => answer({ type: 'log', level, fields: plain(fields), message }));
+  const series = new SeriesPages(start.firstPage);
+  const arena = new SharedArena(start.arena, (key) => log.warn({ key }, 'no room for shared counters'));
+  const writer = openLog(start.accessLog, series);
+  const observer = createObserver(series, writer, start.accessLogFormat);
+  const clock = { now: () => performance.now(), timer: runLater };
+  const connectPolicy = start.restrictUpstreams ? clusterConnectPolicy(start.allowUpstreams) : allowAll;
+  const plane = createDataPlane({
+    log,
+    series,
+    upstream: { ...clock, random: Math.random, connectPolicy },
+    pipeline: {
+      filters,
+      now: processNow,
+      random: Math.random,
+      timer: runLater,
+      shared: (key, slots) => arena.counters(key, slots),
+    },
+    port: {
+      index: start.index,
+      reusePort: start.reusePort,
+      observer,
+      trustedPeers: new CidrSet(start.trustedPeers),
+      graceMs: start.graceMs,
+      timer: runLater,
+    },
+  });
+  return {
+    ...bound(plane),
+    async drain(graceMs, deadlineMs) {
+      await plane.drain(graceMs, deadlineMs);
+      await writer?.close();
+    },
+  };
+}
+
+/** The whole life of a worker. Anything uncaught ends it, and main starts another. */
+export function runThread(): void {
+  const port = parentPort;
+  if (port === null) throw new Error('a data thread is started by the main thread only');
+  const answer = (message: FromThread): void => port.postMessage(message);
+  const receive = hostDataPlane(startPlane(workerData as ThreadStart, answer), answer);
+  port.on('message', (message: ToThread) => receive(message));
+  answer({ type: 'ready' });
+}
+
+function openLog(place: string, series: SeriesPages): LogWriter | null {
+  if (place === 'off') return null;
+  const fd = place === 'stdout' ? 1 : openSync(place, 'a', 0o640);
+  return new LogWriter({ fd, counted: countLines(series) });
+}
+
+function runLater(ms: number, fn: () => void): () => void {
+  const timer = setTimeout(fn, ms);
+  return () => clearTimeout(timer);
+}
+
+function bound(plane: DataPlane): DataPlane {
+  return {
+    prepare: (step) => plane.prepare(step),
+    commit: (rejected) => plane.commit(rejected),
+    abort: () => plane.abort(),
+    live: (change) => plane.live(change),
+    resolved: (names) => plane.resolved(names),
+    releaseSeries: (names) => plane.releaseSeries(names),
+    drain: (graceMs, deadlineMs) => plane.drain(graceMs, deadlineMs),
+  };
+}
+
+/** Errors cross to main as their text: a cause may hold what cannot be copied. */
+function plain(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value.message : value]),
+  );
+}
