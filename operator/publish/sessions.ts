@@ -44,6 +44,8 @@ export class Sessions {
   readonly views = new Views();
   private readonly options: Required<SessionsOptions>;
   private readonly sessions = new Map<string, Session>();
+  /** Counts of sessions that are over. */
+  private readonly ended: Record<string, number> = {};
 
   constructor(options: SessionsOptions) {
     const defaults = { clock: systemClock, random: Math.random, times: sessionTimes, maxSessions: 10_000 };
@@ -62,7 +64,10 @@ export class Sessions {
     const view = this.views.of(identity.audiences);
     view.users++;
     const changed = (units: readonly string[] | 'all'): void => {
-      if (session.phase === 'closed' && this.sessions.delete(id)) view.users--;
+      if (session.phase === 'closed' && this.sessions.delete(id)) {
+        view.users--;
+        addTo(this.ended, session);
+      }
       this.options.onAcks(this.acks(), units);
     };
     const session = new Session({ id, identity, view, outlet }, { clock, random, log, times, build, renew, changed });
@@ -84,6 +89,13 @@ export class Sessions {
 
   rows(): SessionRow[] {
     return [...this.sessions.values()].map(row);
+  }
+
+  /** What all sessions counted, those that are over included. */
+  totals(): Readonly<Record<string, number>> {
+    const totals = { ...this.ended };
+    for (const session of this.sessions.values()) addTo(totals, session);
+    return totals;
   }
 
   find(id: string): Session | undefined {
@@ -124,6 +136,15 @@ function row(session: Session): SessionRow {
     quarantined: session.quarantined,
     rejected: Object.fromEntries(rejected),
     reports: session.reports.topics(),
-    counts: { ...session.sent, ...session.counts },
+    counts: countsOf(session),
   };
+}
+
+function countsOf({ sent, counts, reports }: Session): Readonly<Record<string, number>> {
+  return { ...sent, ...counts, reports: reports.taken, reportsDropped: reports.dropped };
+}
+
+function addTo(totals: Record<string, number>, session: Session): void {
+  totals['sessions'] = (totals['sessions'] ?? 0) + 1;
+  for (const [name, value] of Object.entries(countsOf(session))) totals[name] = (totals[name] ?? 0) + value;
 }

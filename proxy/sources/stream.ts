@@ -103,7 +103,7 @@ export class StreamSource implements UnitSource {
     let token: string;
     try {
       ca = await this.options.readCa();
-      token = (await this.options.readToken()).trim();
+      token = firstToken(await this.options.readToken());
     } catch (error) {
       return { reason: `CA or token cannot be read: ${messageOf(error)}`, useful: false };
     }
@@ -229,7 +229,7 @@ class Link implements Connection {
 
   private async refreshToken(conversation: StreamConversation): Promise<void> {
     try {
-      const token = (await this.options.readToken()).trim();
+      const token = firstToken(await this.options.readToken());
       if (token === this.token) return;
       this.token = token;
       conversation.token(token);
@@ -254,6 +254,15 @@ class Link implements Connection {
     // What was written (a nack) may still leave; then the socket must not linger.
     setImmediate(() => this.session.destroy());
   }
+}
+
+/** The operator's own token file may serve: several lines, with audiences and comments behind the tokens. */
+function firstToken(text: string): string {
+  for (const line of text.split('\n')) {
+    const token = (line.split('#')[0] ?? '').trim().split(/\s+/)[0] ?? '';
+    if (token !== '') return token;
+  }
+  throw new Error('there is no token in it');
 }
 
 const windowBytes = 4 * 1024 * 1024;

@@ -1,5 +1,5 @@
 // The operator's own certificate authority without a cluster: a key and a certificate in its state folder. Proxies
-// trust `ca.crt` and nothing else; the server's certificate is made at each start and never stored.
+// trust `ca.pem` and nothing else; the server's certificate is made at each start and never stored.
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -28,7 +28,7 @@ export interface Authority {
 
 export async function openAuthority(stateDir: string): Promise<Authority> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const path = join(stateDir, 'ca.crt');
+  const path = join(stateDir, 'ca.pem');
   const keyPath = join(stateDir, 'ca.key');
   if ((await readPrivateFile(keyPath)) === null) await create(path, keyPath);
   // Both from the one private file, so that a certificate that someone exchanged is noticed and not served.

@@ -1,0 +1,220 @@
+// The command `easegress`, and the only file that knows both halves: it reads the command line, starts one of them, or
+// both in one process without a network between (`easegress run`).
+//
+// What it needs is loaded after the check of Node's version, and the file keeps to syntax that an old Node can read:
+// someone with the wrong Node gets one line and no stack of syntax errors.
+
+import type { Sessions } from './publish/sessions.ts';
+import type { UnitSink, UnitSource } from '#proxy/sources/source.ts';
+import type { StreamConversation } from '#proxy/sources/stream-conversation.ts';
+
+const usage = `easegress: a service gateway
+
+  easegress run -f PATH [flags]     operator and proxy in one process, over a folder of manifests
+  easegress operator --files PATH   the control plane: compiles objects and pushes them to proxies
+  easegress proxy --operator ADDR   the data plane: serves traffic
+  easegress version
+  easegress help [command]          the flags of a command
+
+Every flag can be given in the environment: --state-dir is EASEGRESS_STATE_DIR.
+`;
+
+const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
+  run: runBoth,
+  operator: runOperatorCommand,
+  proxy: runProxyCommand,
+  version: showVersion,
+  help: showHelp,
+};
+
+void main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});
+
+/** Returns the exit code: 0 a clean end, 1 it could not run, 2 it was called wrongly. */
+async function main(argv: readonly string[]): Promise<number> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < 24 || (major === 24 && minor < 12)) {
+    return complain(`easegress needs Node 24.12 or newer; this is Node ${process.versions.node}`, 1);
+  }
+  const [name = 'help', ...rest] = argv;
+  if (name === '--help' || name === '-h') return showHelp(rest);
+  if (name === '--version' || name === '-v') return showVersion();
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    const { nearest } = await import('#proxy/primitives/nearest.ts');
+    const near = nearest(name, Object.keys(commands));
+    const hint = near === null ? `known are ${Object.keys(commands).join(', ')}` : `did you mean ${near}?`;
+    return complain(`easegress: unknown command ${name}; ${hint}`, 2);
+  }
+  if (name !== 'help' && rest.some((argument) => argument === '--help' || argument === '-h')) return showHelp([name]);
+  try {
+    return await command(rest);
+  } catch (error) {
+    return explain(name, error);
+  }
+}
+
+async function runOperatorCommand(argv: readonly string[]): Promise<number> {
+  const { readOperatorSettings } = await import('./settings.ts');
+  const settings = readOperatorSettings(argv.map(longFlag), process.env);
+  const { runOperator } = await import('./main.ts');
+  await runOperator(settings);
+  return 0;
+}
+
+async function runProxyCommand(argv: readonly string[]): Promise<number> {
+  const { readProxySettings } = await import('#proxy/settings.ts');
+  const settings = readProxySettings(argv, process.env);
+  if (settings.operator.length === 0) {
+    return complain('easegress proxy: name the operator, as in --operator 127.0.0.1:9443', 2);
+  }
+  if (settings.tokenFile === '' || (settings.caFile === '' && settings.ca === '')) {
+    return complain('easegress proxy: --token-file and --ca-file are needed; the operator writes both', 2);
+  }
+  const { runProxy } = await import('#proxy/main.ts');
+  await runProxy(settings);
+  return 0;
+}
+
+async function runBoth(argv: readonly string[]): Promise<number> {
+  const { files, rest } = takeFiles(argv);
+  if (files === '')
+    return complain('easegress run: name the folder or file with manifests, as in -f config/samples', 2);
+  const { readProxySettings } = await import('#proxy/settings.ts');
+  const settings = readProxySettings(rest, process.env);
+  const { createLogger } = await import('#proxy/process/logger.ts');
+  const { startControl } = await import('./main.ts');
+  const { runProxy } = await import('#proxy/main.ts');
+  const { StreamConversation } = await import('#proxy/sources/stream-conversation.ts');
+  const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  // The access log may have standard output for itself.
+  const control = await startControl({ files, log, print: (line) => void process.stderr.write(`${line}\n`) });
+  try {
+    const self = { name: settings.name, build: '', unitKinds: [], filterKinds: [] };
+    const converse = (sink: UnitSink): StreamConversation => new StreamConversation(sink, self, log);
+    await runProxy(settings, { log, source: () => new LocalSource(control.sessions, converse) });
+  } finally {
+    await control[Symbol.asyncDispose]();
+  }
+  return 0;
+}
+
+/** `-f PATH`, `--files PATH` and `--files=PATH`; everything else is the proxy's. */
+function takeFiles(argv: readonly string[]): { files: string; rest: string[] } {
+  const rest: string[] = [];
+  let files = process.env['EASEGRESS_FILES'] ?? '';
+  for (let i = 0; i < argv.length; i++) {
+    const argument = longFlag(argv[i] ?? '');
+    if (argument === '--files') files = argv[++i] ?? '';
+    else if (argument.startsWith('--files=')) files = argument.slice('--files='.length);
+    else rest.push(argument);
+  }
+  return { files, rest };
+}
+
+function longFlag(argument: string): string {
+  return argument === '-f' ? '--files' : argument;
+}
+
+/**
+ * An operator in the same process as the source of a proxy's units: the two halves of the conversation, joined without
+ * bytes. Messages are handed over in later turns, as a network would, so that neither half is entered twice.
+ */
+class LocalSource implements UnitSource {
+  private readonly sessions: Sessions;
+  private readonly converse: (sink: UnitSink) => StreamConversation;
+  private stopped = false;
+  private end: () => void = () => {};
+
+  constructor(sessions: Sessions, converse: (sink: UnitSink) => StreamConversation) {
+    this.sessions = sessions;
+    this.converse = converse;
+  }
+
+  start(sink: UnitSink): Promise<void> {
+    this.connect(this.converse(sink));
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.stopped = true;
+    this.end();
+    return Promise.resolve();
+  }
+
+  private connect(conversation: StreamConversation): void {
+    const identity = { name: 'local', audiences: ['default'], validForMs: null };
+    const again = (): void => {
+      this.end();
+      if (!this.stopped) this.connect(conversation);
+    };
+    const session = this.sessions.open(
+      identity,
+      {
+        send(message) {
+          queueMicrotask(() => conversation.receive(message));
+          return true;
+        },
+        close: () => {},
+      },
+      () => Promise.resolve(identity),
+    );
+    if (session === null) return;
+    this.end = () => {
+      conversation.disconnected();
+      session.closed();
+    };
+    conversation.connected({
+      send: (message) => queueMicrotask(() => session.receive(message)),
+      fail: again,
+      goodbye: again,
+      welcomed: () => {},
+      acknowledged: () => {},
+    });
+  }
+}
+
+async function showVersion(): Promise<number> {
+  const { build } = await import('#proxy/process/build.ts');
+  process.stdout.write(`easegress ${build} (Node ${process.versions.node})\n`);
+  return 0;
+}
+
+async function showHelp(argv: readonly string[]): Promise<number> {
+  const { describeFlags } = await import('#proxy/process/flags.ts');
+  const { operatorSettingsSchema } = await import('./settings.ts');
+  const { proxySettingsSchema } = await import('#proxy/settings.ts');
+  const proxyFlags = describeFlags(proxySettingsSchema);
+  const flags: Readonly<Record<string, string>> = {
+    operator: describeFlags(operatorSettingsSchema),
+    proxy: proxyFlags,
+    run: `  -f, --files PATH   folder or file with manifests\n${proxyFlags}`,
+  };
+  const of = argv[0] === undefined ? undefined : flags[argv[0]];
+  process.stdout.write(of === undefined ? usage : `easegress ${argv[0] ?? ''} [flags]\n\n${of}`);
+  return 0;
+}
+
+/** What a person can mend is one line; anything else is a fault of ours and shows its stack. */
+async function explain(command: string, error: unknown): Promise<number> {
+  const { SettingsError } = await import('#proxy/process/flags.ts');
+  if (error instanceof SettingsError) return complain(`easegress ${command}: ${error.message}`, 2);
+  if (!(error instanceof Error)) throw error;
+  const { code, address, port } = error as { code?: string; address?: string; port?: number };
+  if (code === 'EADDRINUSE') {
+    const flag = command === 'operator' ? '--listen or --admin' : '--admin or --debug-port';
+    const where = `${address ?? ''}:${String(port ?? '')}`;
+    return complain(
+      `easegress ${command}: ${where} is in use; end the process that has it, or state another with ${flag}`,
+      1,
+    );
+  }
+  const bug = [TypeError, ReferenceError, RangeError, SyntaxError].some((type) => error instanceof type);
+  return complain(`easegress ${command}: ${bug ? (error.stack ?? error.message) : error.message}`, 1);
+}
+
+function complain(text: string, code: number): number {
+  process.stderr.write(`${text}\n`);
+  return code;
+}

@@ -1,0 +1,143 @@
+// The composition root of the operator; reads like the picture:
+//
+//   source ─▶ store ─▶ compile ─▶ publish ═▶ proxies
+//                          └──────▶ status ◀── acks
+//
+// startControl() is that without a network: `easegress run` hands its sessions to a proxy in the same process.
+
+import { join } from 'node:path';
+import { startAdmin } from '#proxy/process/admin.ts';
+import { build } from '#proxy/process/build.ts';
+import type { Log } from '#proxy/process/log.ts';
+import { createLogger } from '#proxy/process/logger.ts';
+import { createMetrics } from '#proxy/process/metrics.ts';
+import { onShutdown } from '#proxy/process/shutdown.ts';
+import { createCompiler, type Compiler } from './compile/compile.ts';
+import { startLoop, type Loop } from './loop.ts';
+import { systemClock } from './publish/clock.ts';
+import { openAuthority } from './publish/identity/authority.ts';
+import { tokenFileVerifier } from './publish/identity/token-file.ts';
+import { registerPushMetrics } from './publish/push-metrics.ts';
+import { startPushServer, type PushServer } from './publish/server.ts';
+import { Sessions } from './publish/sessions.ts';
+import { redactedObject, redactedUnit } from './resources/redacted.ts';
+import type { OperatorSettings } from './settings.ts';
+import { fileSource } from './sources/files.ts';
+import { startReporter } from './status/reporter.ts';
+import { createStatusTable, type StatusTable } from './status/status.ts';
+import { createStore, type Store } from './store/store.ts';
+
+export interface Control extends AsyncDisposable {
+  readonly sessions: Sessions;
+  readonly store: Store;
+  readonly compiler: Compiler;
+  readonly statuses: StatusTable;
+  readonly loop: Loop;
+}
+
+export interface ControlOptions {
+  readonly files: string;
+  readonly log: Log;
+  /** Gets a line for each object whose conditions changed. */
+  readonly print: (line: string) => void;
+}
+
+/** Resolves when everything that exists was compiled and published. */
+export async function startControl({ files, log, print }: ControlOptions): Promise<Control> {
+  await using run = new AsyncDisposableStack();
+  const store = createStore();
+  const compiler = createCompiler();
+  const statuses = createStatusTable();
+  const reporter = startReporter({ statuses, store, print });
+  const sessions = new Sessions({ log, build, onAcks: (acks, units) => loop.acked(acks, units) });
+  const source = run.use(fileSource(files));
+  const loop = run.use(
+    startLoop({
+      source,
+      store,
+      compile: (changes) => compiler.update(changes),
+      publish: (delta) => sessions.publish(delta),
+      status: (change) => reporter.update(change),
+      clock: systemClock,
+      log,
+    }),
+  );
+  await loop.started;
+  const parts = run.move();
+  return { sessions, store, compiler, statuses, loop, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
+export interface Operator extends AsyncDisposable {
+  readonly control: Control;
+  readonly push: PushServer;
+  readonly adminPort: number;
+  readonly debugPort: number;
+}
+
+export interface OperatorOptions {
+  readonly log?: Log;
+  readonly print?: (line: string) => void;
+}
+
+/** Resolves when proxies can connect. */
+export async function startOperator(settings: OperatorSettings, options: OperatorOptions = {}): Promise<Operator> {
+  await using run = new AsyncDisposableStack();
+  const log = options.log ?? createLogger({ level: settings.logLevel, format: settings.logFormat });
+  const print = options.print ?? ((line) => void process.stdout.write(`${line}\n`));
+  const metrics = createMetrics();
+  const authority = await openAuthority(settings.stateDir);
+  const tokenFile = settings.tokenFile === '' ? join(settings.stateDir, 'token') : settings.tokenFile;
+  const verifier = await tokenFileVerifier(tokenFile);
+  const control = run.use(await startControl({ files: settings.files, log, print }));
+  const push = run.use(
+    await startPushServer({
+      address: settings.listen,
+      certificate: () =>
+        authority.issue([...settings.names, ...(settings.listen.host === '' ? [] : [settings.listen.host])]),
+      verifier,
+      sessions: control.sessions,
+      log,
+    }),
+  );
+  registerPushMetrics(metrics, control.sessions, push);
+  const { debugPort } = settings;
+  const admin = run.use(await startAdmin({ address: settings.admin, debugPort, metrics, notReady: () => null }));
+  const { compiler, store, statuses, sessions } = control;
+  admin.debug('units', ({ name }) =>
+    namedOrAll(
+      [...compiler.units().values()].map(({ unit }) => unit),
+      name,
+      redactedUnit,
+    ),
+  );
+  admin.debug('objects', ({ name }) => namedOrAll(store.list(), name, redactedObject));
+  admin.debug('sessions', () => sessions.rows());
+  admin.debug('status', () => [...statuses.all.values()]);
+  log.info({ ca: authority.path, tokenFile, admin: admin.port, build }, 'operator has started');
+  const parts = run.move();
+  return {
+    control,
+    push,
+    adminPort: admin.port,
+    debugPort: admin.debugPort,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+/** `easegress operator`: from start to signal to a clean end. */
+export async function runOperator(settings: OperatorSettings): Promise<void> {
+  using shutdown = onShutdown(() => process.exit(1));
+  await using _operator = await startOperator(settings);
+  const { signal } = shutdown;
+  if (!signal.aborted)
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+/** `?name=` narrows a page to what bears it. */
+function namedOrAll<T extends { readonly name: string }>(
+  all: readonly T[],
+  name: string | undefined,
+  show: (one: T) => unknown,
+): unknown[] {
+  return all.filter((one) => name === undefined || one.name === name).map(show);
+}
