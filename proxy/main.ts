@@ -14,6 +14,8 @@ import { describeThreads, describeUnits } from '#proxy/runtime/debug.ts';
 import { registerMetrics } from '#proxy/runtime/runtime-metrics.ts';
 import type { Runtime } from '#proxy/runtime/runtime.ts';
 import { startServing } from '#proxy/runtime/serving.ts';
+import { fileSource } from '#proxy/sources/file.ts';
+import { SettingsError } from '#proxy/process/flags.ts';
 import type { UnitSource } from '#proxy/sources/source.ts';
 import { streamSource } from '#proxy/sources/stream.ts';
 import type { ProxySettings } from './settings.ts';
@@ -53,7 +55,7 @@ export async function startProxy(settings: ProxySettings, options: ProxyOptions 
   );
   admin.debug('units', (query) => describeUnits(runtime, query));
   admin.debug('threads', () => describeThreads(runtime));
-  const source = run.use((options.source ?? operatorSource)(settings, log));
+  const source = run.use((options.source ?? sourceOf)(settings, log));
   await source.start(runtime);
   log.info({ proxy: settings.name, admin: admin.port, threads: settings.threads, build }, 'proxy has started');
 
@@ -83,7 +85,11 @@ export async function runProxy(settings: ProxySettings, options: ProxyOptions = 
 /** Name in the operator's certificate. */
 const operatorName = 'easegress-operator';
 
-function operatorSource(settings: ProxySettings, log: Log): UnitSource {
+function sourceOf(settings: ProxySettings, log: Log): UnitSource {
+  if (settings.units !== '') return fileSource(settings.units, log);
+  if (settings.operator.length === 0) throw new SettingsError('one of --operator and --units is needed');
+  if (settings.tokenFile === '') throw new SettingsError('--operator needs --token-file');
+  if (settings.ca === '' && settings.caFile === '') throw new SettingsError('--operator needs --ca-file or --ca');
   return streamSource({
     addresses: settings.operator,
     serverName: operatorName,

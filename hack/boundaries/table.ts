@@ -49,7 +49,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     ],
   },
   'proxy/sources': { rooms: ['proxy/process', ...contract] },
-  'proxy/process': { rooms: ['proxy/primitives'], packages: ['fastify', 'pino', 'prom-client', 'zod'] },
+  'proxy/process': { rooms: ['proxy/primitives', 'package.json'], packages: ['fastify', 'pino', 'prom-client', 'zod'] },
   'proxy/main.ts': { rooms: ['proxy'] },
   'proxy/settings.ts': { rooms: ['proxy/primitives', 'proxy/process'], packages: ['zod'] },
 

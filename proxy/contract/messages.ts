@@ -20,7 +20,7 @@ export const streamPath = '/easegress.push.v1/stream';
 export const maxMessageBytes = 1024 * 1024;
 export const maxReportBytes = 64 * 1024;
 
-const wireUnit = z.object({
+export const wireUnit = z.object({
   kind: z.string(),
   name: z.string(),
   hash: z.string(),
