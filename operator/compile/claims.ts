@@ -8,7 +8,7 @@ import type { CellKind, InputKind } from './graph.ts';
 import type { Group } from './group.ts';
 import { hostKeysOf, precedenceOf, precedenceText } from './hosts.ts';
 import { hostClaims, type Parsed, type PortClaim, portClaims, serviceSlices } from './inputs.ts';
-import { listenerCell, portOrder, portSettingsOf } from './listeners.ts';
+import { listenerCell, portClaimOf, portOrder } from './listeners.ts';
 
 export interface Claim {
   readonly kind: InputKind<Group<never> | null>;
@@ -23,7 +23,8 @@ export interface Claim {
 }
 
 /** By an id that stays the same while the claim does. */
-export function claimsOf({ object, source }: Parsed): ReadonlyMap<string, Claim> {
+export function claimsOf(parsed: Parsed): ReadonlyMap<string, Claim> {
+  const { object, source } = parsed;
   const claims = new Map<string, Claim>();
   const add = <T extends PortClaim | EndpointSliceSpec>(
     kind: InputKind<Group<T> | null>,
@@ -35,8 +36,7 @@ export function claimsOf({ object, source }: Parsed): ReadonlyMap<string, Claim>
   };
   if (object?.kind === 'HTTPServer') {
     const { spec, createdAt } = object;
-    const settings = portSettingsOf(spec);
-    const value = { settings, refused: spec.refused, source };
+    const value = portClaimOf(spec, parsed);
     const key = `${source.origin.namespace}/${source.origin.name}`;
     add(portClaims, { key: String(spec.port), member: portOrder(spec, key), value, output: listenerCell });
     const member = precedenceText(precedenceOf(source, createdAt));

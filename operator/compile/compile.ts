@@ -37,6 +37,8 @@ export interface CompilerOptions {
   readonly portMode: 'files';
   /** HTTPServers of another class are not ours. */
   readonly className?: string;
+  /** Told of every step that runs, as `<kind of step> <key>`: for tests of what a change costs. */
+  readonly trace?: (step: string) => void;
 }
 
 /** Everything at once, for a command line and for tests: the delta from nothing. */
@@ -45,7 +47,7 @@ export function compile(all: readonly RawObject[], options?: CompilerOptions): C
 }
 
 export function createCompiler(options: CompilerOptions = { portMode: 'files' }): Compiler {
-  const graph = new Graph();
+  const graph = new Graph(options.trace);
   const known = new Map<string, Known>();
   const groups = new Map<string, Group<unknown>>();
   const outputs = createOutputs();
@@ -95,9 +97,10 @@ function read(object: RawObject, { className = 'easegress' }: CompilerOptions): 
   const { value, diagnostics } = parseObject(object);
   const source = { origin: { kind, namespace, name }, inputs: digest(spec) };
   const ours = value?.kind !== 'HTTPServer' || value.spec.className === className;
+  const stated = new Set(Object.keys(spec).filter((field) => spec[field] !== null));
   const parsed: Parsed = ours
-    ? { object: value, diagnostics, source, imported }
-    : { object: null, diagnostics: [], source, imported };
+    ? { object: value, diagnostics, source, stated, imported }
+    : { object: null, diagnostics: [], source, stated, imported };
   return { content: contentOf(object), parsed, claims: claimsOf(parsed) };
 }
 

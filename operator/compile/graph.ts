@@ -59,6 +59,12 @@ export class Graph {
   private readonly dirty: Set<Cell>[] = [];
   private readonly changed = new Set<Cell>();
   private orphans = new Set<Cell>();
+  private readonly trace: (step: string) => void;
+
+  /** `trace` is told of every step that runs. */
+  constructor(trace: (step: string) => void = () => {}) {
+    this.trace = trace;
+  }
 
   /** Sets an input; its `absent` value takes it away. A group that changed in place is set to itself. */
   set<T>(kind: InputKind<T>, key: string, value: T): void {
@@ -115,6 +121,7 @@ export class Graph {
   private run(cell: Cell): void {
     const { kind } = cell;
     if (!('compute' in kind)) return;
+    this.trace(idOf(kind, cell.key));
     const former = cell.reads;
     const reads = new Map<Cell, boolean>();
     const link = <T>(target: CellKind<T> | InputKind<T>, key: string, rerun: boolean): unknown => {

@@ -13,6 +13,8 @@ export interface Parsed<K extends TypedKind = TypedKind> {
   readonly object: TypedObject<K> | null;
   readonly diagnostics: readonly Diagnostic[];
   readonly source: Source;
+  /** Fields that stand in the object, whether or not they could be read. */
+  readonly stated: ReadonlySet<string>;
   /** Written in Easegress's own form: some defaults differ (reference, Appendix B). */
   readonly imported: boolean;
 }
@@ -29,6 +31,8 @@ export interface PortSettings {
 
 export interface PortClaim {
   readonly settings: PortSettings;
+  /** Names of the settings that the object states itself; the others it takes as the port has them. */
+  readonly stated: readonly (keyof PortSettings)[];
   /** A refused server takes whatever the port has: it only answers 503 there. */
   readonly refused: boolean;
   readonly source: Source;

@@ -1,18 +1,24 @@
 // Ports. Address, TLS, HTTP/3, keep-alive and the bound on connections belong to a port, not to a server, so of
-// several servers on one port one decides and the others share the port when they state the same. Among files that is
+// several servers on one port one decides and the others share the port unless they state something else. Among files that is
 // the first by namespace/name whose own spec is sound; a refused one decides only when no other is there.
 
 import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
 import type { ListenerContent } from '#proxy/contract/units.ts';
 import { durationMs, formatDuration } from '#proxy/primitives/duration.ts';
 import type { HttpServerSpec } from '#operator/resources/http-server.ts';
-import { emit, type Output, sameOutput, type Source } from './emit.ts';
+import { emit, type Output, sameOutput } from './emit.ts';
 import type { CellKind, Reader } from './graph.ts';
-import { type PortClaim, portClaims, type PortSettings } from './inputs.ts';
+import { type Parsed, type PortClaim, portClaims, type PortSettings } from './inputs.ts';
 
-export function portSettingsOf(spec: HttpServerSpec): PortSettings {
-  const { address, https, http3, keepAlive, keepAliveTimeout, maxConnections } = spec;
-  return { address, https, http3, keepAlive, keepAliveTimeout: durationMs(keepAliveTimeout), maxConnections };
+/** What a server claims of its port. */
+export function portClaimOf(spec: HttpServerSpec, { source, stated }: Pick<Parsed, 'source' | 'stated'>): PortClaim {
+  const { address, https, http3, keepAlive, keepAliveTimeout, maxConnections, refused } = spec;
+  return {
+    settings: { address, https, http3, keepAlive, keepAliveTimeout: durationMs(keepAliveTimeout), maxConnections },
+    stated: settingNames.filter((name) => stated.has(name)),
+    refused,
+    source,
+  };
 }
 
 /** Order in the group of a port. */
@@ -70,28 +76,29 @@ export const listenerCell: CellKind<Output> = {
 export function attach(
   read: Reader,
   spec: HttpServerSpec,
-  source: Source,
+  parsed: Pick<Parsed, 'source' | 'stated'>,
 ): { readonly listener: string | null; readonly diagnostics: readonly Diagnostic[] } {
   const port = String(spec.port);
   const settings = read.get(settingsCell, port);
   if (settings === null) return { listener: null, diagnostics: [] };
-  const own = portSettingsOf(spec);
-  if (attaches({ settings: own, refused: spec.refused }, settings)) {
-    return { listener: listenerName(port, settings), diagnostics: [] };
-  }
+  const claim = portClaimOf(spec, parsed);
+  if (attaches(claim, settings)) return { listener: listenerName(port, settings), diagnostics: [] };
   const decider = read.get(deciderCell, port);
-  const diagnostics = settingNames
-    .filter((name) => own[name] !== settings[name])
-    .map((name) => {
-      const message = `${decider} decides port ${port} with ${name} ${shown(name, settings)}, here it is ${shown(name, own)}; state the same or use another port`;
-      return diagnostic('PortSettingConflict', source.origin, `spec.${name}`, message);
-    });
+  const diagnostics = differences(claim, settings).map((name) => {
+    const message = `${decider} decides port ${port} with ${name} ${shown(name, settings)}, here it is ${shown(name, claim.settings)}; state the same or use another port`;
+    return diagnostic('PortSettingConflict', parsed.source.origin, `spec.${name}`, message);
+  });
   return { listener: null, diagnostics };
 }
 
 /** Whether a server takes part on a port with these settings. */
-export function attaches(claim: Pick<PortClaim, 'settings' | 'refused'>, settings: PortSettings | null): boolean {
-  return settings !== null && (claim.refused || sameSettings(claim.settings, settings));
+export function attaches(claim: PortClaim, settings: PortSettings | null): boolean {
+  return settings !== null && (claim.refused || differences(claim, settings).length === 0);
+}
+
+/** Settings that a server states otherwise than its port has them. */
+function differences(claim: PortClaim, settings: PortSettings): readonly (keyof PortSettings)[] {
+  return claim.stated.filter((name) => claim.settings[name] !== settings[name]);
 }
 
 const settingNames = ['address', 'https', 'http3', 'keepAlive', 'keepAliveTimeout', 'maxConnections'] as const;
@@ -109,7 +116,7 @@ function listenerName(port: string, { address }: PortSettings): string {
   return `listener/default/${address === '' ? '*' : address}:${port}`;
 }
 
-function shown(name: (typeof settingNames)[number], settings: PortSettings): string {
+function shown(name: keyof PortSettings, settings: PortSettings): string {
   const value = settings[name];
   if (name === 'keepAliveTimeout') return formatDuration(settings.keepAliveTimeout);
   return value === '' ? 'empty' : String(value);

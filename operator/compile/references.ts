@@ -63,7 +63,7 @@ export function serviceNamed(
   }
   const port = portNamed(spec, reference.port);
   if (port === undefined) {
-    const known = spec.ports.map((each) => (each.name === '' ? `${each.port}` : `${each.port} (${each.name})`));
+    const known = tcpPorts(spec).map((each) => (each.name === '' ? `${each.port}` : `${each.port} (${each.name})`));
     const message = `${title} has no port ${reference.port}; it has ${known.length === 0 ? 'none' : known.join(', ')}`;
     return { missing: diagnostic('ServicePortNotFound', object, `${path}.port`, message) };
   }
@@ -73,6 +73,10 @@ export function serviceNamed(
 /** A port by number or name, TCP only. */
 export function portNamed(service: ServiceSpec, port: number | string): ServicePort | undefined {
   const text = String(port);
-  const tcp = service.ports.filter(({ protocol }) => protocol === 'TCP');
+  const tcp = tcpPorts(service);
   return tcp.find(({ name }) => name === text) ?? tcp.find((each) => String(each.port) === text);
+}
+
+function tcpPorts(service: ServiceSpec): readonly ServicePort[] {
+  return service.ports.filter(({ protocol }) => protocol === 'TCP');
 }

@@ -20,9 +20,9 @@ export const serverCell: CellKind<Output> = {
   compute(key, read) {
     const parsed = read.get(objects, key) as Parsed<'HTTPServer'> | null;
     if (parsed === null) return { units: [], diagnostics: [] };
-    const { object, source, diagnostics } = parsed;
+    const { object, diagnostics } = parsed;
     if (object === null) return { units: [], diagnostics };
-    const attached = attach(read, object.spec, source);
+    const attached = attach(read, object.spec, parsed);
     const found = [...diagnostics, ...attached.diagnostics];
     if (attached.listener === null) return { units: [], diagnostics: found };
     const compiled = compileServer(read, { ...parsed, object }, attached.listener);

@@ -114,7 +114,7 @@ describe('conditions', () => {
     const nothing = { units: new Map<string, string>() };
     expect(programmed(conditionsOf(input(nothing))).reason).toBe('Unused');
     const diagnostics = [diagnostic('InvalidField', object, 'spec.port', 'port is 0')];
-    expect(programmed(conditionsOf(input({ ...nothing, diagnostics }))).reason).toBe('NotAccepted');
+    expect(programmed(conditionsOf(input({ ...nothing, diagnostics }))).reason).toBe('Refused');
   });
 
   it.each([

@@ -34,7 +34,7 @@ export const conditionReasons = {
   pending: reason('Pending'),
   noProxy: reason('NoProxy'),
   unused: reason('Unused'),
-  notAccepted: reason('NotAccepted'),
+  refused: reason('Refused'),
   /** A finding's code is the reason of what it makes false. */
   of: (code: DiagnosticCode): ConditionReason => reason(code),
 } as const;
@@ -71,7 +71,7 @@ export function conditionsOf(input: ConditionInput): readonly Condition[] {
   const errors = input.diagnostics.filter(({ severity }) => severity === 'error');
   const unresolved = errors.filter(({ code }) => aboutReferences.has(code));
   const refused = errors.filter(({ code }) => !aboutReferences.has(code));
-  return [accepted(input, refused), resolvedRefs(input, unresolved), programmed(input, refused.length > 0)];
+  return [accepted(input, refused), resolvedRefs(input, unresolved), programmed(input, errors)];
 }
 
 function accepted({ generation, diagnostics }: ConditionInput, refused: readonly Diagnostic[]): Condition {
@@ -94,7 +94,7 @@ function resolvedRefs({ generation }: ConditionInput, unresolved: readonly Diagn
     : { ...about, status: 'False', reason: conditionReasons.of(first.code), message: told(unresolved) };
 }
 
-function programmed(input: ConditionInput, refused: boolean): Condition {
+function programmed(input: ConditionInput, errors: readonly Diagnostic[]): Condition {
   const { units, acks, generation } = input;
   const about = { type: conditionTypes.programmed, observedGeneration: generation };
   const no = (why: ConditionReason, message: string): Condition => ({
@@ -104,8 +104,8 @@ function programmed(input: ConditionInput, refused: boolean): Condition {
     message,
   });
   if (units.size === 0) {
-    return refused
-      ? no(conditionReasons.notAccepted, 'The object is refused, so there is nothing to run.')
+    return errors.length > 0
+      ? no(conditionReasons.refused, 'Nothing was compiled from the object; its errors say why.')
       : no(conditionReasons.unused, 'Nothing refers to the object.');
   }
   const counted = acks.sessions.filter((session) => !session.quarantined && holdsAny(session, units));

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import type { RawObject } from '#operator/resources/object.ts';
+import { rawObject } from '#test/support/objects.ts';
+import { compile, createCompiler, type CompileChange } from './compile.ts';
+
+const server = (name: string, spec: Record<string, unknown> = {}): RawObject =>
+  rawObject('HTTPServer', name, {
+    port: 8080,
+    rules: [{ host: `${name}.io`, paths: [{ path: '/x', backend: `p-${name}` }] }],
+    ...spec,
+  });
+const pipeline = (name: string, spec: Record<string, unknown> = {}): RawObject =>
+  rawObject('Pipeline', `p-${name}`, {
+    filters: [{ name: 'proxy', kind: 'Proxy', pools: [{ service: { name: 'shop', port: 80 } }] }],
+    ...spec,
+  });
+const service = (spec: Record<string, unknown> = { ports: [{ port: 80 }] }): RawObject =>
+  rawObject('Service', 'shop', spec);
+const slice = (address: string): RawObject =>
+  rawObject(
+    'EndpointSlice',
+    'shop-1',
+    { addressType: 'IPv4', endpoints: [{ addresses: [address] }], ports: [{ port: 8080 }] },
+    { labels: { 'kubernetes.io/service-name': 'shop' } },
+  );
+const upsert = (object: RawObject): CompileChange => ({ type: 'upsert', object });
+
+/** A compiler over some objects, and what one more change makes it do. */
+function over(...objects: RawObject[]) {
+  let steps: string[] = [];
+  const compiler = createCompiler({ portMode: 'files', trace: (step) => steps.push(step) });
+  compiler.update(objects.map(upsert));
+  return {
+    compiler,
+    change: (...changes: CompileChange[]) => {
+      steps = [];
+      const { upserts, removes, diagnostics } = compiler.update(changes);
+      return { steps, upserts: upserts.map(({ unit }) => unit.name), removes, diagnostics: [...diagnostics.keys()] };
+    },
+  };
+}
+
+const world = (): RawObject[] => ['a', 'b', 'c'].flatMap((name) => [server(name), pipeline(name)]);
+
+describe('what a change costs', () => {
+  it('an object told again, or in another place of its file, costs nothing', () => {
+    const { change } = over(...world());
+    expect(change(upsert({ ...server('a'), location: 'web.yaml:99', generation: 2 }))).toEqual({
+      steps: [],
+      upserts: [],
+      removes: [],
+      diagnostics: [],
+    });
+  });
+
+  it('the inside of a pipeline costs that pipeline and no server', () => {
+    const { change } = over(...world());
+    const { steps, upserts } = change(upsert(pipeline('a', { data: { x: 1 } })));
+    expect(steps).toEqual(['pipeline Pipeline/default/p-a', 'pipeline-state Pipeline/default/p-a']);
+    expect(upserts).toEqual(['pipeline/default/p-a', 'upstream/default/p-a/proxy/pools[0]']);
+  });
+
+  it('a pipeline that is refused costs the servers that name it', () => {
+    const { change } = over(...world());
+    const { steps, upserts, removes, diagnostics } = change(upsert(pipeline('a', { filters: [] })));
+    expect(steps).toContain('server HTTPServer/default/a');
+    expect(steps).not.toContain('server HTTPServer/default/b');
+    expect(upserts).toEqual(['rule/HTTPServer/default/a/0']);
+    expect(removes).toEqual(['pipeline/default/p-a', 'upstream/default/p-a/proxy/pools[0]']);
+    expect(diagnostics.toSorted()).toEqual(['HTTPServer/default/a', 'Pipeline/default/p-a']);
+  });
+
+  it('a server that comes to a port or goes costs no other server, even when it decided the port', () => {
+    const { change } = over(...world());
+    const gone = change({ type: 'delete', key: 'HTTPServer/default/a' });
+    expect(gone.steps.filter((step) => step.startsWith('server '))).toEqual([]);
+    expect(gone.upserts).toEqual(['listener/default/*:8080']);
+    const back = change(upsert(server('a')));
+    expect(back.steps.filter((step) => step.startsWith('server '))).toEqual(['server HTTPServer/default/a']);
+  });
+
+  it('endpoints that move cost one live unit', () => {
+    const { change } = over(...world(), service(), slice('10.0.0.1'));
+    const { steps, upserts } = change(upsert(slice('10.0.0.2')));
+    expect(steps.toSorted()).toEqual(['endpoints default/shop/80', 'findings EndpointSlice/default/shop-1']);
+    expect(upserts).toEqual(['endpoints/default/shop/80']);
+  });
+});
+
+describe('compile', () => {
+  it('makes endpoints only while some upstream wants them', () => {
+    const { compiler, change } = over(service(), slice('10.0.0.1'));
+    expect([...compiler.units().keys()]).toEqual([]);
+    expect(change(upsert(pipeline('a'))).upserts).toContain('endpoints/default/shop/80');
+    expect(change({ type: 'delete', key: 'Pipeline/default/p-a' }).removes).toContain('endpoints/default/shop/80');
+  });
+
+  it('tells inputs apart that give the same bytes, so that status can follow an edit', () => {
+    const { compiler, change } = over(pipeline('a'));
+    const before = compiler.units().get('pipeline/default/p-a');
+    expect(change(upsert(pipeline('a', { flow: [] }))).upserts).toContain('pipeline/default/p-a');
+    const after = compiler.units().get('pipeline/default/p-a');
+    expect(after?.unit.hash).toBe(before?.unit.hash);
+    expect(after?.inputs).not.toBe(before?.inputs);
+  });
+
+  it('leaves HTTPServers of another class alone, findings included', () => {
+    const other = server('a', { className: 'other', nonsense: 1 });
+    expect(compile([other])).toEqual({ upserts: [], removes: [], diagnostics: new Map() });
+    expect(compile([other], { portMode: 'files', className: 'other' }).upserts.length).toBe(3);
+  });
+
+  it('does not change its input', () => {
+    const frozen = (value: unknown): void => {
+      if (typeof value !== 'object' || value === null) return;
+      Object.freeze(value);
+      Object.values(value).forEach(frozen);
+    };
+    const objects = [...world(), service(), slice('10.0.0.1')];
+    objects.forEach(frozen);
+    expect(() => compile(objects)).not.toThrow();
+  });
+
+  it('takes the first of two that have one name in a batch as overwritten by the second', () => {
+    const { compiler } = over(pipeline('a', { filters: [] }), pipeline('a'));
+    expect(
+      compiler
+        .diagnostics()
+        .get('Pipeline/default/p-a')
+        ?.map(({ code }) => code),
+    ).toEqual(['ServiceNotFound']);
+  });
+});
