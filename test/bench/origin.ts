@@ -17,7 +17,7 @@ export async function startOrigin(dir: string, port: number): Promise<Running> {
   const file = path.join(dir, 'origin.conf');
   writeFileSync(
     file,
-    `daemon off; worker_processes 1; pid ${dir}/origin.pid; error_log ${dir}/origin-error.log warn;
+    `daemon off; user root; worker_processes 1; pid ${dir}/origin.pid; error_log ${dir}/origin-error.log warn;
 worker_rlimit_nofile 20000;
 events { worker_connections 16384; }
 http {

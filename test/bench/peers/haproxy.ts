@@ -21,7 +21,7 @@ export const haproxy: Peer = {
       file,
       `global
   nbthread 1
-  maxconn 16384
+  maxconn 8192
   log fd@1 format raw local0
 defaults
   mode http

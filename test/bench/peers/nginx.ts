@@ -17,7 +17,7 @@ export const nginx: Peer = {
     const file = path.join(dir, 'nginx.conf');
     writeFileSync(
       file,
-      `daemon off; worker_processes 1; pid ${dir}/nginx.pid; error_log ${dir}/error.log warn;
+      `daemon off; user root; worker_processes 1; pid ${dir}/nginx.pid; error_log ${dir}/error.log warn;
 worker_rlimit_nofile 20000;
 events { worker_connections 16384; }
 http {
