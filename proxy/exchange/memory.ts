@@ -242,8 +242,8 @@ export class MemoryExchange implements Exchange, BodySink {
     }
     if (this.phase !== 'waiting') throw new Error('the exchange has been answered');
     this.phase = 'responding';
-    this.client.begin(head, body);
     const bodiless = this.head.method === 'HEAD' || head.status === 204 || head.status === 304;
+    this.client.begin(framed(head, bodiless ? null : body), body);
     if (body === null || bodiless) {
       body?.cancel(null);
       this.end(null);
@@ -296,9 +296,9 @@ export class MemoryExchange implements Exchange, BodySink {
     this.settle(cause);
   }
 
-  /** What nobody has read by now is cancelled. */
   private settle(error: ProxyError | null): void {
-    if (this.client.status !== 101) {
+    // What nobody has read by now goes nowhere.
+    if (this.client.status !== 101 && this.lost === null) {
       this.body?.cancel(null);
       this.tunnel?.cancel(null);
     }
@@ -306,4 +306,12 @@ export class MemoryExchange implements Exchange, BodySink {
     this.client.outcome = outcome;
     this.onDone?.(outcome);
   }
+}
+
+/** A declared length reaches the client, as over any wire. */
+function framed(head: ResponseHead, body: Body | null): ResponseHead {
+  if (body === null || body.length < 0 || head.status === 101) return head;
+  const headers = head.headers.clone();
+  headers.set('Content-Length', String(body.length));
+  return { status: head.status, reason: head.reason, headers };
 }
