@@ -48,7 +48,8 @@ export async function startControl({ files, log, print }: ControlOptions): Promi
   const store = createStore();
   const compiler = createCompiler();
   const statuses = createStatusTable();
-  const reporter = startReporter({ statuses, store, print });
+  const timer = (ms: number, fn: () => void): (() => void) => systemClock.timer(ms, fn);
+  const reporter = run.use(startReporter({ statuses, store, print, timer }));
   const sessions = new Sessions({ log, build, onAcks: (acks, units) => loop.acked(acks, units) });
   const source = run.use(fileSource(files));
   const loop = run.use(

@@ -1,39 +1,84 @@
-// Tells a person what changed: the conditions of objects and the findings about files, a line each. Bounded: of very
-// many changes at once the first are printed and the others counted, the debug page has them all.
+// Tells a person what changed: the conditions of objects and the findings about files, a line each. What passes within
+// a moment (pending, until the proxies have answered) is not told, only where it came to rest. Bounded: of very many
+// changes at once the first are printed and the others counted, the debug page has them all.
 
 import type { Store } from '#operator/store/store.ts';
 import { printChanges } from './print.ts';
-import type { StatusChange, StatusTable } from './status.ts';
+import type { ObjectStatus, StatusChange, StatusTable } from './status.ts';
 
 export interface ReporterParts {
   readonly statuses: StatusTable;
   readonly store: Store;
   readonly print: (line: string) => void;
+  readonly timer: (ms: number, run: () => void) => () => void;
 }
 
+export interface Reporter extends Disposable {
+  update(change: StatusChange): void;
+}
+
+/** Milliseconds for which things may still change. */
+const settleMs = 300;
 const mostLines = 100;
 
-export function startReporter({ statuses, store, print }: ReporterParts): { update(change: StatusChange): void } {
-  let findings = new Map<string, string>();
+export function startReporter({ statuses, store, print, timer }: ReporterParts): Reporter {
+  const changed = new Map<string, ObjectStatus | null>();
+  /** What was printed last, by object or file. */
+  const told = new Map<string, string>();
+  let cancel: (() => void) | null = null;
+
+  const tell = (): void => {
+    cancel = null;
+    const objects = new Map(changed);
+    changed.clear();
+    const lines = [...fileLines(store, told), ...objectLines(objects, store, told)];
+    for (const line of lines.slice(0, mostLines)) print(line);
+    if (lines.length > mostLines) print(`and ${lines.length - mostLines} more`);
+  };
+
   return {
     update(change) {
-      const now = fileFindings(store);
-      const changed = [...now].filter(([place, text]) => findings.get(place) !== text).map(([, text]) => text);
-      const mended = [...findings.keys()].filter((place) => !now.has(place)).map((place) => `${place}: readable again`);
-      findings = now;
-      const objects = printChanges(statuses.update(change), (key) => store.get(key)?.location ?? '');
-      const lines = [...changed, ...mended, ...objects];
-      for (const line of lines.slice(0, mostLines)) print(line);
-      if (lines.length > mostLines) print(`and ${lines.length - mostLines} more`);
+      for (const [key, status] of statuses.update(change)) changed.set(key, status);
+      cancel ??= timer(settleMs, tell);
+    },
+    [Symbol.dispose]() {
+      cancel?.();
     },
   };
 }
 
-function fileFindings(store: Store): Map<string, string> {
-  return new Map(
-    [...store.placeDiagnostics()].map(([place, diagnostics]) => [
-      place,
-      `${place}: ${diagnostics.map(({ code, message }) => `${code}, ${message}`).join('; ')}`,
-    ]),
-  );
+function objectLines(
+  changed: ReadonlyMap<string, ObjectStatus | null>,
+  store: Store,
+  told: Map<string, string>,
+): string[] {
+  const lines: string[] = [];
+  for (const [key, status] of [...changed].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const [line = ''] = printChanges(new Map([[key, status]]), () => store.get(key)?.location ?? '');
+    if (told.get(key) === line || (status === null && !told.has(key))) continue;
+    if (status === null) told.delete(key);
+    else told.set(key, line);
+    lines.push(line);
+  }
+  return lines;
 }
+
+/** Findings about what could not become an object. A file's key cannot be an object's: it has no kind before it. */
+function fileLines(store: Store, told: Map<string, string>): string[] {
+  const lines: string[] = [];
+  const now = store.placeDiagnostics();
+  for (const key of told.keys()) {
+    if (!key.startsWith(filePrefix) || now.has(key.slice(filePrefix.length))) continue;
+    told.delete(key);
+    lines.push(`${key.slice(filePrefix.length)}: readable again`);
+  }
+  for (const [place, diagnostics] of now) {
+    const line = `${place}: ${diagnostics.map(({ code, message }) => `${code}, ${message}`).join('; ')}`;
+    if (told.get(filePrefix + place) === line) continue;
+    told.set(filePrefix + place, line);
+    lines.push(line);
+  }
+  return lines;
+}
+
+const filePrefix = 'file:';
