@@ -16,5 +16,9 @@ export function sniff(first: Buffer): Protocol | null {
   return size === preface.length ? 'http2' : null;
 }
 
-/** Settings and a GOAWAY that says "use HTTP/1.1" (RFC 9113 7, HTTP_1_1_REQUIRED): what an HTTP/2 client understands. */
-export const http2Refusal: Buffer = Buffer.from('000000040000000000000008070000000000000000' + '0000000d', 'hex');
+/** Empty SETTINGS, then GOAWAY with HTTP_1_1_REQUIRED (RFC 9113 6.5, 6.8, 7): what an HTTP/2 client understands. */
+export const http2Refusal: Buffer = Buffer.from(
+  // length, type, flags, stream; GOAWAY's last stream and code
+  ['000000 04 00 00000000', '000008 07 00 00000000', '00000000 0000000d'].join('').replaceAll(' ', ''),
+  'hex',
+);
