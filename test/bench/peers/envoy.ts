@@ -87,6 +87,8 @@ export const envoy: Peer = {
       '--log-level',
       'error',
       '--disable-hot-restart',
+      '--file-flush-interval-msec',
+      '500',
     ];
   },
 };
