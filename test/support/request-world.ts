@@ -38,7 +38,7 @@ export class RequestWorld {
   readonly kit: TestKit;
   readonly records: RequestRecord[] = [];
   readonly slots = new Map<string, PipelineSlot<PipelineInstance>>();
-  private readonly handler: ReturnType<typeof createRequestHandler>;
+  readonly handler: ReturnType<typeof createRequestHandler>;
 
   constructor(text: WorldText = {}) {
     this.kit = new TestKit(scriptedFilter(text.scripts ?? {}));
