@@ -7,11 +7,10 @@
 //                    └─▶ Services, slices ─▶ endpoints.ts (live)              ┘
 
 import type { Diagnostic } from '#proxy/contract/diagnostics.ts';
-import { canonicalJson } from '#proxy/primitives/canonical.ts';
 import { keyOf, type RawObject } from '#operator/resources/object.ts';
 import { parseObject } from '#operator/resources/parse-object.ts';
 import { type Claim, claimsOf } from './claims.ts';
-import { digest, type Output, sameOutput, sameUnit } from './emit.ts';
+import { digest, type Output, sameOutput, sameUnit, sameValue } from './emit.ts';
 import { type CellChange, type CellKind, Graph } from './graph.ts';
 import { Group } from './group.ts';
 import { objects, type Parsed } from './inputs.ts';
@@ -55,9 +54,9 @@ export function createCompiler(options: CompilerOptions = { portMode: 'files' })
   const take = (change: CompileChange): void => {
     const key = change.type === 'delete' ? change.key : keyOf(change.object);
     const before = known.get(key);
-    const content = change.type === 'delete' ? undefined : contentOf(change.object);
-    if (before?.content === content) return;
-    const after = change.type === 'delete' ? null : read(change.object, options);
+    const hashes = change.type === 'delete' ? null : hashesOf(change.object);
+    if (before?.content === hashes?.content) return;
+    const after = change.type === 'delete' || hashes === null ? null : read(change.object, hashes, options);
     if (after === null) known.delete(key);
     else known.set(key, after);
     for (const claim of changedClaims(before, after)) {
@@ -86,26 +85,33 @@ export function createCompiler(options: CompilerOptions = { portMode: 'files' })
 }
 
 interface Known {
-  /** Hash of all that compile reads of the object. */
   readonly content: string;
   readonly parsed: Parsed;
   readonly claims: ReadonlyMap<string, Claim>;
 }
 
-function read(object: RawObject, { className = 'easegress' }: CompilerOptions): Known {
+function read(object: RawObject, hashes: Hashes, { className = 'easegress' }: CompilerOptions): Known {
   const { kind, namespace, name, spec, imported } = object;
   const { value, diagnostics } = parseObject(object);
-  const source = { origin: { kind, namespace, name }, inputs: digest(spec) };
+  const source = { origin: { kind, namespace, name }, inputs: hashes.inputs };
   const ours = value?.kind !== 'HTTPServer' || value.spec.className === className;
   const stated = new Set(Object.keys(spec).filter((field) => spec[field] !== null));
   const parsed: Parsed = ours
     ? { object: value, diagnostics, source, stated, imported }
     : { object: null, diagnostics: [], source, stated, imported };
-  return { content: contentOf(object), parsed, claims: claimsOf(parsed) };
+  return { content: hashes.content, parsed, claims: claimsOf(parsed) };
 }
 
-function contentOf({ spec, labels, createdAt, imported }: RawObject): string {
-  return digest([spec, labels, createdAt, imported]);
+interface Hashes {
+  /** Of the spec. */
+  readonly inputs: string;
+  /** Of all that compile reads. */
+  readonly content: string;
+}
+
+function hashesOf({ spec, labels, createdAt, imported }: RawObject): Hashes {
+  const inputs = digest(spec);
+  return { inputs, content: digest([inputs, labels, createdAt, imported]) };
 }
 
 /** Claims that are new, changed, or gone (value null). */
@@ -115,7 +121,7 @@ function changedClaims(before: Known | undefined, after: Known | null): Claim[] 
     if (after?.claims.has(id) !== true) changed.push({ ...claim, value: null });
   for (const [id, claim] of after?.claims ?? []) {
     const former = before?.claims.get(id);
-    if (former === undefined || canonicalJson(former.value) !== canonicalJson(claim.value)) changed.push(claim);
+    if (former === undefined || !sameValue(former.value, claim.value)) changed.push(claim);
   }
   return changed;
 }
@@ -150,7 +156,7 @@ function createOutputs() {
         for (const { unit } of isOutput(before) ? before.units : []) removes.add(unit.name);
         for (const unit of isOutput(after) ? after.units : []) upserts.set(unit.unit.name, unit);
         const now = isOutput(after) ? after.diagnostics : [];
-        if (canonicalJson(now) !== canonicalJson(diagnostics.get(key) ?? [])) found.set(key, now);
+        if (!sameValue(now, diagnostics.get(key) ?? [])) found.set(key, now);
       }
       for (const name of upserts.keys()) removes.delete(name);
       for (const name of removes) units.delete(name);

@@ -11,7 +11,8 @@
 export interface CellKind<T> {
   readonly name: string;
   readonly level: number;
-  compute(key: string, read: Reader): T;
+  /** `before` may save work where what is made anew would be equal; it must not show in the value. */
+  compute(key: string, read: Reader, before: T | undefined): T;
   same(before: T, after: T): boolean;
 }
 
@@ -131,10 +132,11 @@ export class Graph {
       read.readers.add(cell);
       return read.value;
     };
-    const value = kind.compute(cell.key, {
+    const reader: Reader = {
       get: <T>(target: CellKind<T> | InputKind<T>, key: string): T => link(target, key, true) as T,
       hold: (target, key) => void link(target, key, false),
-    });
+    };
+    const value = kind.compute(cell.key, reader, cell.value);
     cell.reads = reads;
     for (const read of former.keys()) if (!reads.has(read)) this.leave(read, cell);
     if (cell.value !== undefined && kind.same(cell.value, value)) return;

@@ -4,7 +4,7 @@
 import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
 import type { OwnerContent, PathContent, RuleContent } from '#proxy/contract/units.ts';
 import type { HttpServerSpec, PathSpec } from '#operator/resources/http-server.ts';
-import { emit, type Output, sameOutput, type Source } from './emit.ts';
+import { emit, emitOver, type Output, sameOutput, type Source } from './emit.ts';
 import type { CellKind, Reader } from './graph.ts';
 import { hostConflicts, hostsOf, precedenceOf } from './hosts.ts';
 import { objects, type Parsed } from './inputs.ts';
@@ -17,7 +17,7 @@ export const serverCell: CellKind<Output> = {
   name: 'server',
   level: 5,
   same: sameOutput,
-  compute(key, read) {
+  compute(key, read, before) {
     const parsed = read.get(objects, key) as Parsed<'HTTPServer'> | null;
     if (parsed === null) return { units: [], diagnostics: [] };
     const { object, diagnostics } = parsed;
@@ -25,14 +25,19 @@ export const serverCell: CellKind<Output> = {
     const attached = attach(read, object.spec, parsed);
     const found = [...diagnostics, ...attached.diagnostics];
     if (attached.listener === null) return { units: [], diagnostics: found };
-    const compiled = compileServer(read, { ...parsed, object }, attached.listener);
+    const compiled = compileServer(read, { ...parsed, object }, { listener: attached.listener, before });
     return { units: compiled.units, diagnostics: [...found, ...compiled.diagnostics] };
   },
 };
 
 type Server = Parsed<'HTTPServer'> & { readonly object: NonNullable<Parsed<'HTTPServer'>['object']> };
 
-function compileServer(read: Reader, server: Server, listener: string): Output {
+function compileServer(
+  read: Reader,
+  server: Server,
+  { listener, before }: { readonly listener: string; readonly before: Output | undefined },
+): Output {
+  const former = new Map(before?.units.map((unit) => [unit.unit.name, unit]));
   const { source, object } = server;
   const { spec } = object;
   const diagnostics: Diagnostic[] = hostConflicts(read, spec, source);
@@ -56,7 +61,8 @@ function compileServer(read: Reader, server: Server, listener: string): Output {
       ipFilter: rule.ipFilter ?? null,
       paths,
     };
-    rules.push(emit('rule', `rule/${owner}/${rule.index}`, content, [source]));
+    const name = `rule/${owner}/${rule.index}`;
+    rules.push(emitOver(former.get(name), 'rule', name, content, [source]));
   }
   const content: OwnerContent = {
     listener,
