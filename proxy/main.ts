@@ -10,6 +10,7 @@ import type { Log } from '#proxy/process/log.ts';
 import { createLogger } from '#proxy/process/logger.ts';
 import { createMetrics, type Metrics } from '#proxy/process/metrics.ts';
 import { onShutdown } from '#proxy/process/shutdown.ts';
+import { trimHeap } from '#proxy/process/trim.ts';
 import { describeThreads, describeUnits } from '#proxy/runtime/debug.ts';
 import { registerMetrics } from '#proxy/runtime/runtime-metrics.ts';
 import type { Runtime } from '#proxy/runtime/runtime.ts';
@@ -57,6 +58,7 @@ export async function startProxy(settings: ProxySettings, options: ProxyOptions 
   admin.debug('threads', () => describeThreads(runtime));
   const source = run.use((options.source ?? sourceOf)(settings, log));
   await source.start(runtime);
+  if (settings.threads === 0) setTimeout(trimHeap, 1000).unref();
   log.info({ proxy: settings.name, admin: admin.port, threads: settings.threads, build }, 'proxy has started');
 
   const parts = run.move();

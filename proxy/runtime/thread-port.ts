@@ -33,10 +33,13 @@ export function localPort(createPlane: (answer: (message: FromThread) => void) =
 /** `role` tells a data thread from any other worker that runs the same bundle. */
 export const dataThreadRole = 'easegress-data-thread';
 
-/** A worker from this very code: the entry file among sources, or the bundle that this module is part of. */
+/**
+ * A worker from this very code: the entry file among sources, else the bundle that the process was started with (its
+ * entry calls runThread() in a worker of this role). Not import.meta.url there: a bundle may have several files.
+ */
 export function workerPort(workerData: object): ThreadPort {
   const own = import.meta.url;
-  const entry = own.endsWith('.ts') ? new URL('./thread-entry.ts', own) : new URL(own);
+  const entry = own.endsWith('.ts') ? new URL('./thread-entry.ts', own) : (process.argv[1] ?? new URL(own));
   const worker = new Worker(entry, { workerData: { ...workerData, role: dataThreadRole } });
   let failure: Error | null = null;
   const port: ThreadPort = {
