@@ -56,7 +56,10 @@ async function judge(tree: string, mutant: Mutant): Promise<Verdict> {
   const text = readFileSync(file, 'utf8');
   const places = text.split(mutant.find).length - 1;
   if (places !== 1) return { caught: false, reason: `its text occurs ${places} times in ${mutant.file}` };
-  writeFileSync(file, text.replace(mutant.find, () => mutant.replace));
+  writeFileSync(
+    file,
+    text.replace(mutant.find, () => mutant.replace),
+  );
   try {
     const passed = await runTests(tree, [mutant.test]);
     return { caught: !passed, reason: passed ? `${mutant.test} stayed green` : '' };

@@ -33,7 +33,9 @@ function packed(): string[] {
 /** Debian's or the system's own Node, where there is an old one. */
 function oldNode(file: string): void {
   const candidates = ['/usr/local/bin/node', '/usr/bin/node'].filter((candidate) => existsSync(candidate));
-  const old = candidates.find((candidate) => Number(execFileSync(candidate, ['-p', 'process.versions.node.split(".")[0]'])) < 24);
+  const old = candidates.find(
+    (candidate) => Number(execFileSync(candidate, ['-p', 'process.versions.node.split(".")[0]'])) < 24,
+  );
   if (old === undefined) {
     console.log('no old Node on this machine: its message was not tried');
     return;
@@ -42,7 +44,8 @@ function oldNode(file: string): void {
     execFileSync(old, [file, 'version'], { encoding: 'utf8', stdio: 'pipe' });
   } catch (error) {
     const text = String((error as { stderr?: string }).stderr).trim();
-    if (/^easegress needs Node 24\.12 or newer; this is Node [\d.]+$/.test(text)) return console.log(`old Node is told: ${text}`);
+    if (/^easegress needs Node 24\.12 or newer; this is Node [\d.]+$/.test(text))
+      return console.log(`old Node is told: ${text}`);
     throw new Error(`an old Node is told: ${text}`, { cause: error });
   }
   throw new Error('an old Node started it');

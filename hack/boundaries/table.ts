@@ -48,7 +48,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       ...contract,
     ],
   },
-  'proxy/sources': { rooms: ['proxy/process', ...contract] },
+  'proxy/sources': { rooms: ['proxy/process', ...contract], packages: ['zod'] },
   'proxy/process': { rooms: ['proxy/primitives', 'package.json'], packages: ['fastify', 'pino', 'prom-client', 'zod'] },
   'proxy/main.ts': { rooms: ['proxy'] },
   'proxy/settings.ts': { rooms: ['proxy/primitives', 'proxy/process'], packages: ['zod'] },
@@ -62,7 +62,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     packages: ['zod'],
     pure: true,
   },
-  'operator/status': { rooms: ['operator/resources', 'operator/compile/result.ts', ...contract] },
+  'operator/status': { rooms: ['operator/resources', 'operator/store', 'operator/compile/result.ts', ...contract] },
   'operator/status/conditions.ts': {
     rooms: ['operator/status', 'operator/resources', 'operator/compile/result.ts', ...contract],
     pure: true,

@@ -54,7 +54,11 @@ async function main(): Promise<number> {
   const load = new AbortController();
   const running = runLoad({
     port: world.port,
-    ...{ keepAlive: 64, perRequest: 64, webSockets: 16, downloads: 4, pauseMs: 40 },
+    keepAlive: 64,
+    perRequest: 64,
+    webSockets: 16,
+    downloads: 4,
+    pauseMs: 40,
     signal: load.signal,
     forgiving: () => forgiving,
   });

@@ -98,10 +98,15 @@ async function downloads(plan: LoadPlan, tally: Tally): Promise<void> {
   while (!plan.signal.aborted) {
     await one(plan, tally, async () => {
       const got = await exchange(plan.port, `/slow/${bytes}`, null, null);
-      const right = got.body.length === bytes && [...got.body].every((char, at) => char.charCodeAt(0) === slowByte(at));
-      return right ? null : `a download of ${got.body.length} bytes`;
+      return isDownload(got.body, bytes) ? null : `a download of ${got.body.length} bytes`;
     });
   }
+}
+
+function isDownload(text: string, bytes: number): boolean {
+  if (text.length !== bytes) return false;
+  for (let at = 0; at < bytes; at++) if (text.charCodeAt(at) !== slowByte(at)) return false;
+  return true;
 }
 
 /** `attempt` gives null when all is right, else what was wrong; it throws when the connection was cut. */

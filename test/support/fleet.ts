@@ -42,7 +42,12 @@ export class Fleet {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const member = await this.start('operator', [
       'operator',
-      ...['--files', this.manifests, '--listen', `127.0.0.1:${this.pushPort}`, '--state-dir', dir],
+      '--files',
+      this.manifests,
+      '--listen',
+      `127.0.0.1:${this.pushPort}`,
+      '--state-dir',
+      dir,
     ]);
     await until('the operator listens', () => accepts(this.pushPort));
     return member;
@@ -55,10 +60,26 @@ export class Fleet {
     const operatorDir = path.join(this.options.dir, 'operator');
     const member = await this.start(`proxy-${n}`, [
       'proxy',
-      ...['--name', `proxy-${n}`, '--state-dir', dir, '--threads', String(this.options.threads)],
-      ...['--operator', `127.0.0.1:${via}`, '--ca-file', path.join(operatorDir, 'ca.pem')],
-      ...['--token-file', path.join(operatorDir, 'token'), '--access-log', path.join(dir, 'access.log')],
-      ...['--port-offset', String((n - 1) * 10_000), '--grace', '1s', '--deadline', '20s'],
+      '--name',
+      `proxy-${n}`,
+      '--state-dir',
+      dir,
+      '--threads',
+      String(this.options.threads),
+      '--operator',
+      `127.0.0.1:${via}`,
+      '--ca-file',
+      path.join(operatorDir, 'ca.pem'),
+      '--token-file',
+      path.join(operatorDir, 'token'),
+      '--access-log',
+      path.join(dir, 'access.log'),
+      '--port-offset',
+      String((n - 1) * 10_000),
+      '--grace',
+      '1s',
+      '--deadline',
+      '20s',
     ]);
     await until('the proxy is ready', async () => {
       const response = await fetch(`http://127.0.0.1:${member.adminPort}/readyz`).catch(() => null);
@@ -99,9 +120,8 @@ export class Fleet {
   async [Symbol.asyncDispose](): Promise<void> {
     const members = [...this.members];
     for (const child of members) child.kill('SIGKILL');
-    await Promise.all(
-      members.map((child) => (child.exitCode === null ? new Promise((resolve) => child.once('exit', resolve)) : null)),
-    );
+    const alive = members.filter((child) => child.exitCode === null);
+    await Promise.all(alive.map((child) => new Promise((resolve) => child.once('exit', resolve))));
   }
 }
 
