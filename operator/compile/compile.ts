@@ -7,10 +7,11 @@
 //                    └─▶ Services, slices ─▶ endpoints.ts (live)              ┘
 
 import type { Diagnostic } from '#proxy/contract/diagnostics.ts';
+import { sameValue } from '#proxy/primitives/same-value.ts';
 import { keyOf, type RawObject } from '#operator/resources/object.ts';
 import { parseObject } from '#operator/resources/parse-object.ts';
 import { type Claim, claimsOf } from './claims.ts';
-import { digest, type Output, sameOutput, sameUnit, sameValue } from './emit.ts';
+import { digest, type Output, sameOutput, sameUnit } from './emit.ts';
 import { type CellChange, type CellKind, Graph } from './graph.ts';
 import { Group } from './group.ts';
 import { objects, type Parsed } from './inputs.ts';

@@ -5,6 +5,7 @@ import type { Diagnostic } from '#proxy/contract/diagnostics.ts';
 import { unitHash } from '#proxy/contract/hash.ts';
 import type { AnyUnit, Origin, UnitContent, UnitKind } from '#proxy/contract/units.ts';
 import { canonicalJson } from '#proxy/primitives/canonical.ts';
+import { sameValue } from '#proxy/primitives/same-value.ts';
 import { sha256 } from '#proxy/primitives/crypto/digest.ts';
 import type { CompiledUnit } from './result.ts';
 
@@ -46,22 +47,6 @@ export function emitOver<K extends UnitKind>(
 
 function inputsOf(sources: readonly [Source, ...Source[]]): string {
   return sources.length === 1 ? sources[0].inputs : digest(sources.map((source) => source.inputs));
-}
-
-/** Equality of plain data. */
-export function sameValue(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, i) => sameValue(item, b[i]));
-  }
-  const names = Object.keys(a);
-  if (Array.isArray(b) || names.length !== Object.keys(b).length) return false;
-  for (const name of names) {
-    if (!Object.hasOwn(b, name)) return false;
-    if (!sameValue((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name])) return false;
-  }
-  return true;
 }
 
 /** Hash of any value, 128 bits in hex. */

@@ -11,9 +11,9 @@ function counted<T>(kind: Omit<CellKind<T>, 'same'>): CellKind<T> & { readonly r
     ...kind,
     same,
     runs,
-    compute: (key, read) => {
+    compute: (key, read, before) => {
       runs.push(key);
-      return kind.compute(key, read);
+      return kind.compute(key, read, before);
     },
   };
 }
@@ -76,7 +76,7 @@ describe('graph', () => {
     const holder = counted({
       name: 'holder',
       level: 2,
-      compute: (key, read) => {
+      compute: (key, read, before) => {
         read.hold(parity, key);
         return 'held';
       },

@@ -3,7 +3,7 @@
 // for compile. Objects are frozen on entry, so a view needs no copy and no stage can change another's input.
 
 import type { Diagnostic } from '#proxy/contract/diagnostics.ts';
-import { canonicalJson } from '#proxy/primitives/canonical.ts';
+import { sameValue } from '#proxy/primitives/same-value.ts';
 import { keyOf, type RawObject } from '#operator/resources/object.ts';
 import type { ObjectEvent } from '#operator/sources/object-event.ts';
 
@@ -123,14 +123,14 @@ class ObjectStore implements Store {
     const known = this.objects.get(key);
     // Also when nothing that matters changed: messages want the newest place in the file.
     this.objects.set(key, freeze(object));
-    if (known !== undefined && meaning(known) === meaning(object)) return false;
+    if (known !== undefined && sameValue(meaning(known), meaning(object))) return false;
     this.changed.add(key);
     return true;
   }
 
   private findings(place: string, diagnostics: readonly Diagnostic[]): boolean {
     const known = this.places.get(place) ?? [];
-    if (canonicalJson(known) === canonicalJson(diagnostics)) return false;
+    if (sameValue(known, diagnostics)) return false;
     if (diagnostics.length === 0) this.places.delete(place);
     else this.places.set(place, freeze([...diagnostics]));
     return true;
@@ -138,9 +138,9 @@ class ObjectStore implements Store {
 }
 
 /** All that any later stage reads of an object, but for `location`, which only makes messages nicer. */
-function meaning(object: RawObject): string {
+function meaning(object: RawObject): readonly unknown[] {
   const { createdAt, generation, labels, annotations, spec, imported } = object;
-  return canonicalJson([createdAt, generation, labels, annotations, spec, imported]);
+  return [createdAt, generation, imported, labels, annotations, spec];
 }
 
 function freeze<T>(value: T): T {
