@@ -66,6 +66,18 @@ describe('the limit of a request body', () => {
     expect(world.record).toMatchObject({ status: 413, error: 'PayloadTooLarge', tags: ['bodyLimit'] });
   });
 
+  it('crossed midway ends the flow of a filter that takes no notice', () => {
+    const body = new BodyProbe();
+    const ignore: Script = (ctx) => {
+      ctx.request?.body?.start({ chunk() {}, end() {}, error() {} });
+      return pending;
+    };
+    const world = new RequestWorld({ ...limit, scripts: { main: ignore } });
+    const exchange = world.send({ method: 'POST' }, body);
+    body.push('abcde');
+    expect([exchange.answer?.status, world.record.error]).toEqual([413, 'PayloadTooLarge']);
+  });
+
   it('crossed while the answer already flows breaks both off', () => {
     const body = new BodyProbe();
     const answerBody = new BodyProbe();

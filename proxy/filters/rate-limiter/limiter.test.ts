@@ -68,11 +68,11 @@ describe('the state of a limiter', () => {
     const code = `
       const { parentPort, workerData } = require('node:worker_threads');
       import(workerData.file).then(({ Limiter }) => {
-        const limiter = new Limiter({ timeout: 0, period: 1000, perCycle: 20_000 }, workerData.state, 5000);
+        const limiter = new Limiter({ timeout: 0, period: 1000, perCycle: 500_000 }, workerData.state, 5000);
         parentPort.postMessage('ready');
         parentPort.once('message', () => {
           let given = 0;
-          for (let i = 0; i < 20_000; i++) if (limiter.take(5000 + i / 100) === 0) given++;
+          for (let i = 0; i < 500_000; i++) if (limiter.take(5000 + i / 1000) === 0) given++;
           parentPort.postMessage(given);
         });
       });`;
@@ -82,7 +82,7 @@ describe('the state of a limiter', () => {
       await Promise.all(workers.map((worker) => once(worker, 'message')));
       for (const worker of workers) worker.postMessage('go');
       const given = await Promise.all(workers.map(async (worker) => Number((await once(worker, 'message'))[0])));
-      expect(given.reduce((sum, each) => sum + each, 0)).toBe(20_000);
+      expect(given.reduce((sum, each) => sum + each, 0)).toBe(500_000);
     } finally {
       await Promise.all(workers.map((worker) => worker.terminate()));
     }
