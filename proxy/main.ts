@@ -12,6 +12,7 @@ import { createMetrics, type Metrics } from '#proxy/process/metrics.ts';
 import { onShutdown } from '#proxy/process/shutdown.ts';
 import { trimHeap } from '#proxy/process/trim.ts';
 import { describeThreads, describeUnits } from '#proxy/runtime/debug.ts';
+import { explainRequest } from '#proxy/runtime/explain.ts';
 import { registerMetrics } from '#proxy/runtime/runtime-metrics.ts';
 import type { Runtime } from '#proxy/runtime/runtime.ts';
 import { startServing } from '#proxy/runtime/serving.ts';
@@ -56,6 +57,7 @@ export async function startProxy(settings: ProxySettings, options: ProxyOptions 
   );
   admin.debug('units', (query) => describeUnits(runtime, query));
   admin.debug('threads', () => describeThreads(runtime));
+  admin.debug('explain', (query) => explainRequest(runtime.units.accepted, settings.portOffset, query));
   const source = run.use((options.source ?? sourceOf)(settings, log));
   await source.start(runtime);
   if (settings.threads === 0) setTimeout(trimHeap, 1000).unref();
