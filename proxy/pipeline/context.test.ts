@@ -158,8 +158,9 @@ describe('onResponse', () => {
 describe('what the log gets', () => {
   it('is bounded', () => {
     const ctx = testContext();
-    for (let i = 0; i < 1000; i++) ctx.addTag(`tag ${i}`);
+    for (let i = 0; i < 1000; i++) ctx.addTag(`tag ${i}`.padEnd(2000, 'x'));
     expect(ctx.tags).toHaveLength(32);
+    for (const tag of ctx.tags ?? []) expect(tag.length).toBeLessThanOrEqual(515);
   });
 });
 

@@ -26,8 +26,9 @@ export type TurnState = 'idle' | 'handling' | 'parked' | 'promised';
 /** What a context needs of the exchange it stands for. */
 export type ContextOrigin = Pick<Exchange, 'peer' | 'inform'>;
 
-/** At most so many tags are kept for one request. */
+/** Bounds on what one request may leave in the log: tags, and characters of one. */
 const maxTags = 32;
+const maxTagLength = 512;
 
 export class Context implements RequestContext {
   readonly realIp: string;
@@ -112,7 +113,8 @@ export class Context implements RequestContext {
 
   addTag(text: string): void {
     this.tags ??= [];
-    if (this.tags.length < maxTags) this.tags.push(text);
+    if (this.tags.length < maxTags)
+      this.tags.push(text.length > maxTagLength ? `${text.slice(0, maxTagLength)}...` : text);
   }
 
   noteUpstream(note: UpstreamNote): void {
@@ -193,12 +195,11 @@ export class Context implements RequestContext {
     this.replaceResponse(defaultNamespace, response);
   }
 
-  /** Runs what filters registered by onResponse(), last first, once. */
+  /** Runs what filters registered by onResponse(), last first. After a throw the next call goes on with the rest. */
   runResponseHooks(response: PipelineResponse): void {
     const { hooks } = this;
-    this.hooks = null;
     if (hooks === null) return;
-    for (let i = hooks.length - 1; i >= 0; i--) (hooks[i] as (response: PipelineResponse) => void)(response);
+    for (let hook = hooks.pop(); hook !== undefined; hook = hooks.pop()) hook(response);
   }
 
   /**

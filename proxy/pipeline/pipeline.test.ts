@@ -196,6 +196,22 @@ describe('a replaced pipeline', () => {
 });
 
 describe('the scope of a filter', () => {
+  it('never arms a timer that would run at once because it is too long', () => {
+    const kit = new TestKit({
+      ...scriptedFilter({}),
+      create(_, scope) {
+        scope.timer(1e15, () => {
+          throw new Error('ran');
+        });
+        return { handle: () => '' };
+      },
+    });
+    buildPipeline(pipelineText({ filters: [{ name: 'a' }] }), kit);
+    kit.clock.advance(2 ** 31 - 2);
+    expect(kit.clock.pending).toBe(1);
+    expect(() => kit.clock.advance(1)).toThrow('ran');
+  });
+
   it('keys shared counters by pipeline, filter and key', () => {
     const kit = new TestKit({
       ...scriptedFilter({}),

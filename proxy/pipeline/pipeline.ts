@@ -142,6 +142,9 @@ function parseSpec(definition: FilterDefinition, content: FilterContent, path: s
   throw new PipelineBuildError(`${path}.spec${inner}`, issue?.message ?? 'invalid', { unsupported: true });
 }
 
+/** A longer one would run at once (setTimeout takes 31 bits). */
+const longestTimer = 2 ** 31 - 1;
+
 function scopeOf(
   content: FilterContent,
   unit: Unit<'pipeline'>,
@@ -158,7 +161,7 @@ function scopeOf(
     },
     now: kit.now,
     random: kit.random,
-    timer: kit.timer,
+    timer: (ms, fn) => kit.timer(Math.min(ms, longestTimer), fn),
     shared: (key, slots) => kit.shared(`${unit.name}/${content.name}/${key}`, slots),
   };
 }

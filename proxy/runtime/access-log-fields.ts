@@ -6,11 +6,16 @@ import type { PipelineTrace } from '#proxy/pipeline/trace.ts';
 import { escapeText } from './access-log-escape.ts';
 import type { RequestRecord } from './record.ts';
 
-const maxUri = 512;
+const maxText = 512;
+const maxHeaders = 8192;
 
-/** The target, cut at 512 characters. */
-export function shortTarget(target: string): string {
-  return target.length <= maxUri ? target : `${target.slice(0, maxUri)}...`;
+/** A text that a client chose, cut at 512 characters as Easegress cuts the URI. */
+export function short(text: string): string {
+  return cut(text, maxText);
+}
+
+function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most)}...`;
 }
 
 let secondOfText = -1;
@@ -59,7 +64,7 @@ export function formatTags(record: RequestRecord): string {
   }
   for (const tag of record.tags) tags = joinTag(tags, tag);
   if (record.error !== null) {
-    const detail = record.errorDetail === '' ? '' : `: ${record.errorDetail}`;
+    const detail = record.errorDetail === '' ? '' : `: ${short(record.errorDetail)}`;
     tags = joinTag(tags, `${record.errorLayer}: ${record.error}${detail}`);
   }
   return escapeText(tags);
@@ -81,7 +86,7 @@ export function formatHeaders(headers: HeaderList | null): string {
     if (line !== '') line += ', ';
     line += `${name}: ${isSecret(name) ? '***' : (headers.values[i] as string)}`;
   }
-  return escapeText(line);
+  return escapeText(cut(line, maxHeaders));
 }
 
 function isSecret(name: string): boolean {

@@ -2,7 +2,7 @@
 // back to the caller, who batches and writes it.
 
 import { escapeText } from './access-log-escape.ts';
-import { formatHeaders, formatSpan, formatTags, formatTime, shortTarget } from './access-log-fields.ts';
+import { formatHeaders, formatSpan, formatTags, formatTime, short } from './access-log-fields.ts';
 import type { RequestRecord } from './record.ts';
 
 export const defaultAccessLogFormat =
@@ -15,8 +15,8 @@ const variables: ReadonlyMap<string, Piece> = new Map<string, Piece>([
   ['Time', (record) => formatTime(record.time)],
   ['RemoteAddr', (record) => hostPort(record.peer.address, record.peer.port)],
   ['RealIP', (record) => escapeText(record.realIp)],
-  ['Method', (record) => escapeText(record.method)],
-  ['URI', (record) => escapeText(shortTarget(record.target))],
+  ['Method', (record) => escapeText(short(record.method))],
+  ['URI', (record) => escapeText(short(record.target))],
   ['Proto', (record) => protocolOf(record.version)],
   ['StatusCode', (record) => String(record.status)],
   ['Duration', (record) => formatSpan(record.durationMs)],

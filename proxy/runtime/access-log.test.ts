@@ -84,6 +84,20 @@ describe('a line of text', () => {
     expect(formatText(record({ target: `/${'x'.repeat(511)}` }), '{{URI}}')).toHaveLength(512);
   });
 
+  it('is bounded, whatever a client sends', () => {
+    const long = 'x'.repeat(60_000);
+    const facts = record({
+      method: long,
+      target: long,
+      authority: long,
+      errorDetail: long,
+      error: 'Internal',
+      requestHeaders: HeaderList.of(['a', long]),
+    });
+    expect(formatText(facts, '{{Method}}{{URI}}{{Tags}}{{ReqHeaders}}').length).toBeLessThan(10_000);
+    expect(formatJson(facts).length).toBeLessThan(4000);
+  });
+
   it.each<[string, string]>([
     ['{{ Method }} {{.URI}}', 'GET /a?b=1'],
     ['{{Nope}}|{{Method}}', '|GET'],

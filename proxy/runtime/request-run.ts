@@ -170,20 +170,29 @@ export class RequestRun {
     let response = ctx.answer;
     if (response === null) {
       this.refusal = 'NoResponse';
-      response = { status: proxyErrors.NoResponse.status, reason: '', headers: new HeaderList(), body: null };
+      response = emptyResponse(proxyErrors.NoResponse.status);
       ctx.answer = response;
     }
-    try {
-      ctx.runResponseHooks(response);
-    } catch (error) {
-      misuse.failures++;
-      this.refusal = 'FilterFailed';
-      this.refusalDetail = error instanceof Error ? error.message : String(error);
-      response.body?.cancel(null);
-      response = { status: proxyErrors.FilterFailed.status, reason: '', headers: new HeaderList(), body: null };
-    }
+    response = this.runHooks(ctx, response);
     ctx.close(null);
     this.send(response);
+  }
+
+  /** A callback that throws costs its request the answer; the others still see the 500 that goes out instead. */
+  private runHooks(ctx: Context, first: PipelineResponse): PipelineResponse {
+    let response = first;
+    for (;;) {
+      try {
+        ctx.runResponseHooks(response);
+        return response;
+      } catch (error) {
+        misuse.failures++;
+        this.refusal = 'FilterFailed';
+        this.refusalDetail = error instanceof Error ? error.message : String(error);
+        response.body?.cancel(null);
+        response = emptyResponse(proxyErrors.FilterFailed.status);
+      }
+    }
   }
 
   private crossLimit(error: ProxyError): void {
@@ -259,6 +268,10 @@ export class RequestRun {
       record.tags = [...record.tags, 'bodyLimit'];
     }
   }
+}
+
+function emptyResponse(status: number): PipelineResponse {
+  return { status, reason: '', headers: new HeaderList(), body: null };
 }
 
 export function internalError(error: unknown): ProxyError {

@@ -172,6 +172,7 @@ describe('the response side', () => {
     const world = new RequestWorld({
       scripts: {
         main: (ctx) => {
+          ctx.onResponse(({ headers }) => headers.append('x-other', 'still runs'));
           ctx.onResponse(() => {
             throw new Error('broken');
           });
@@ -181,6 +182,7 @@ describe('the response side', () => {
     });
     const exchange = world.send();
     expect(exchange.answer?.status).toBe(500);
+    expect(exchange.answer?.headers.names).toEqual(['x-other']);
     expect(body.cancels).toBeGreaterThan(0);
     expect(world.record).toMatchObject({ error: 'FilterFailed', errorLayer: 'pipeline', errorDetail: 'broken' });
   });
