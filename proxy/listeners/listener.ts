@@ -20,6 +20,8 @@ export interface ListenerOptions {
   readonly reusePort: boolean;
   /** Shared by all threads of the port: index 0 counts its open connections. */
   readonly connections: Int32Array;
+  /** Index of `connections` that counts those of this thread alone, so that its places come back when it dies. */
+  readonly share?: number;
   /** A request that could not be read was answered with `cause.status`; no exchange was made of it. */
   readonly onRefused?: (cause: ProxyError, peer: Peer) => void;
 }
@@ -155,7 +157,7 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
       this.counters.waiting--;
     } else {
       this.open.delete(connection);
-      Atomics.sub(this.options.connections, 0, 1);
+      this.leavePlace();
       if (this.waiting.size > 0) this.admitWaiting();
     }
     if (this.counters.open === 0) this.onEmpty?.();
@@ -192,10 +194,19 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
   }
 
   private takePlace(): boolean {
-    const { connections } = this.options;
-    if (Atomics.add(connections, 0, 1) < this.maxConnections) return true;
+    const { connections, share } = this.options;
+    if (Atomics.add(connections, 0, 1) >= this.maxConnections) {
+      Atomics.sub(connections, 0, 1);
+      return false;
+    }
+    if (share !== undefined) Atomics.add(connections, share, 1);
+    return true;
+  }
+
+  private leavePlace(): void {
+    const { connections, share } = this.options;
     Atomics.sub(connections, 0, 1);
-    return false;
+    if (share !== undefined) Atomics.sub(connections, share, 1);
   }
 
   private stopAccepting(): void {
