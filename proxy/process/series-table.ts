@@ -50,6 +50,10 @@ export class SeriesTable {
     this.threads = Array.from({ length: threads }, () => [new SharedArrayBuffer(pageBytes)]);
   }
 
+  get threadCount(): number {
+    return this.threads.length;
+  }
+
   /** Pages of one thread, in order. A thread that is started again gets the same ones, so that counters never fall. */
   pages(thread: number): readonly SharedArrayBuffer[] {
     return this.threads[thread] ?? [];

@@ -59,7 +59,8 @@ export class Ports {
     const present = this.ports.get(name);
     if (present !== undefined) return { commit: () => present.open(content), discard: () => undefined };
     if (content.placement === 'one' && this.kit.index > 0) return nothing;
-    const connections = new Int32Array(blockOf(shared, connectionsKey + name) ?? new SharedArrayBuffer(4));
+    const block = blockOf(shared, connectionsKey + name);
+    if (block === null) throw new Error(`no counter of connections for ${name}`);
     const port = new Port(name, this.handlerOf(name));
     try {
       const listener = await openListener({
@@ -67,7 +68,8 @@ export class Ports {
         handler: port.handle,
         limits: connectionLimits,
         reusePort: this.kit.reusePort,
-        connections,
+        connections: new Int32Array(block),
+        share: 1 + this.kit.index,
         onRefused: (cause, peer) => this.kit.observer.done(refusedRecord(name, cause, peer)),
       });
       port.listener = listener;

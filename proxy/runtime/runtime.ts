@@ -91,7 +91,7 @@ class MainRuntime implements Runtime {
     this.settings = settings;
     this.kit = kit;
     this.addresses = new Addresses(settings.portOffset);
-    this.memory = new SharedMemory(kit.series);
+    this.memory = new SharedMemory(kit.series, kit.series.threadCount);
     this.resolver = kit.resolver((names) => this.threads.post({ type: 'resolved', names }));
     this.threads = kit.threads((index) => this.fullStep(index), this.memory);
     const { addresses, names, resolver, memory } = this;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { WireUnit } from '#proxy/contract/messages.ts';
 import type { AnyUnit } from '#proxy/contract/units.ts';
 import { logTo } from '#proxy/process/log.ts';
 import { listenerUnit, ownerUnit, pipelineUnit, ruleUnit } from '#test/support/units.ts';
@@ -37,17 +38,20 @@ afterEach(async () => {
   serving = null;
 });
 
-function mockPipeline(name: string, body: string): AnyUnit {
-  return pipelineUnit(name, [], {
-    filters: [{ name: 'mock', kind: 'Mock', spec: { rules: [{ match: {}, code: 200, body }] }, upstreams: {} }],
-  });
+function wire(unit: AnyUnit): WireUnit {
+  return { ...unit, origins: [...unit.origins] };
 }
 
-function world(body = 'one'): AnyUnit[] {
+function mockPipeline(name: string, body: string): WireUnit {
+  const filter = { name: 'mock', kind: 'Mock', spec: { rules: [{ match: {}, code: 200, body }] }, upstreams: {} };
+  return wire(pipelineUnit(name, [], { filters: [filter] }));
+}
+
+function world(body = 'one'): WireUnit[] {
   return [
-    listenerUnit(listenerName, { address: '127.0.0.1', port: 0 }),
-    ownerUnit('owner/web', listenerName, { rules: ['rule/web/0'] }),
-    ruleUnit('rule/web/0', ['pipeline/a', 'pipeline/missing']),
+    wire(listenerUnit(listenerName, { address: '127.0.0.1', port: 0 })),
+    wire(ownerUnit('owner/web', listenerName, { rules: ['rule/web/0'] })),
+    wire(ruleUnit('rule/web/0', ['pipeline/a', 'pipeline/missing'])),
     mockPipeline('pipeline/a', body),
   ];
 }
@@ -95,9 +99,8 @@ describe.each([0, 2])('serving with %i data threads', (threads) => {
   it('keeps the previous build of a rejected unit and takes the rest', async () => {
     const running = await start({ threads });
     await running.runtime.apply({ version: '1', upserts: world(), removes: [] });
-    const broken = pipelineUnit('pipeline/a', [], {
-      filters: [{ name: 'mock', kind: 'NoSuchKind', spec: {}, upstreams: {} }],
-    });
+    const filter = { name: 'mock', kind: 'NoSuchKind', spec: {}, upstreams: {} };
+    const broken = wire(pipelineUnit('pipeline/a', [], { filters: [filter] }));
     const { rejected } = await running.runtime.apply({
       version: '2',
       upserts: [broken, mockPipeline('pipeline/missing', 'fine')],

@@ -68,6 +68,7 @@ export async function startServing(
         log,
         now,
         timer,
+        lost: (index) => memory.forgetThread(index),
         fatal,
       });
     },

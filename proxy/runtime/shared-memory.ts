@@ -11,19 +11,22 @@ export const connectionsKey = 'connections/';
 export class SharedMemory {
   readonly arena = createArena();
   private readonly series: SeriesTable;
+  private readonly threads: number;
+  /** Word 0: all connections; word 1 + n: those of thread n. */
   private readonly connections = new Map<string, SharedArrayBuffer>();
   /** Pages that each thread has been told of. */
   private readonly told: number[] = [];
 
-  constructor(series: SeriesTable) {
+  constructor(series: SeriesTable, threads: number) {
     this.series = series;
+    this.threads = threads;
   }
 
   /** Counter of a listener's connections. One that comes back goes on with it: its old connections are still there. */
   addListener(name: string): SharedBlock {
     let buffer = this.connections.get(name);
     if (buffer === undefined) {
-      buffer = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+      buffer = new SharedArrayBuffer((1 + this.threads) * Int32Array.BYTES_PER_ELEMENT);
       this.connections.set(name, buffer);
     }
     return { key: connectionsKey + name, buffer };
@@ -31,6 +34,14 @@ export class SharedMemory {
 
   remove(name: string): void {
     this.connections.delete(name);
+  }
+
+  /** The thread is dead, and its connections with it. */
+  forgetThread(thread: number): void {
+    for (const buffer of this.connections.values()) {
+      const counts = new Int32Array(buffer);
+      Atomics.sub(counts, 0, Atomics.exchange(counts, 1 + thread, 0));
+    }
   }
 
   *openConnections(): Generator<[listener: string, count: number]> {

@@ -20,6 +20,8 @@ export interface ThreadGroupOptions {
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly timer: (ms: number, fn: () => void) => () => void;
+  /** Told of every thread that ended without being asked to. */
+  readonly lost: (index: number) => void;
   /** Too many threads ended: the process should end too. */
   readonly fatal: (error: Error) => void;
   /** A thread that does not answer for so long is ended. */
@@ -209,7 +211,8 @@ export class ThreadGroup implements AsyncDisposable {
     for (const answer of thread.waiting.values()) answer(null);
     thread.waiting.clear();
     if (this.closing) return;
-    const { log, now, fatal, timer } = this.options;
+    const { log, now, fatal, timer, lost } = this.options;
+    lost(thread.index);
     const time = now();
     this.ends = [...this.ends.filter((end) => time - end < minuteMs), time];
     const backOffMs = time - thread.startedAt > minuteMs ? firstBackOffMs : thread.backOffMs;
