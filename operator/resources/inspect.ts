@@ -73,6 +73,7 @@ function inspectMembers(
 ): unknown {
   const kept: [string, unknown][] = [];
   for (const [name, member] of Object.entries(value)) {
+    if (member === undefined) continue;
     const path = [...place.path, name];
     const field = Object.hasOwn(shape.fields, name) ? shape.fields[name] : undefined;
     if (field === undefined) {
@@ -93,8 +94,10 @@ function inspectMembers(
       continue;
     }
     const pattern = place.pattern === '' ? name : `${place.pattern}.${name}`;
-    const finding = inactiveField(walk, meta, member, { path, pattern });
-    if (finding !== null) walk.findings.push(finding);
+    if (!isOff(field, member)) {
+      const finding = inactiveField(walk, meta, member, { path, pattern });
+      if (finding !== null) walk.findings.push(finding);
+    }
     kept.push([name, inspectNode(walk, field, member, { path, pattern })]);
   }
   return Object.fromEntries(kept);
@@ -106,7 +109,7 @@ function inactiveField(walk: Walk, meta: FieldMeta, value: unknown, place: Place
     return { code: 'NotYetActive', path: place.path, message: `\`${name}: ${String(value)}\` is not yet active` };
   }
   const protects = walk.inactive.get(place.pattern);
-  if (protects === undefined || isOff(value)) return null;
+  if (protects === undefined) return null;
   return protects
     ? {
         code: 'ProtectionNotActive',
@@ -117,8 +120,9 @@ function inactiveField(walk: Walk, meta: FieldMeta, value: unknown, place: Place
 }
 
 /** Values that ask for nothing. */
-function isOff(value: unknown): boolean {
-  return value === false || value === 0 || value === '' || (Array.isArray(value) && value.length === 0);
+function isOff(schema: z.ZodType, value: unknown): boolean {
+  if (value === false || value === 0 || value === '' || (Array.isArray(value) && value.length === 0)) return true;
+  return isMapping(value) && Object.keys(value).length === 0 && shapeOf(schema).type === 'map';
 }
 
 function unknownField(walk: Walk, shape: ObjectShape, name: string, path: FieldPath): Finding {
