@@ -5,6 +5,7 @@
 
 import type { RequestHead } from '#proxy/exchange/exchange.ts';
 import { hostOf } from './host.ts';
+import type { Captures } from './route-match.ts';
 import { headerBytes, queryValue, rawPathOf, rawQueryOf } from './request-path.ts';
 
 /** What variables may look at: the request before it is rewritten. */
@@ -13,7 +14,7 @@ export interface TemplateScope {
   readonly realIp: string;
   /** HTTP version of the client, `1.1`. */
   readonly version: string;
-  readonly captures: ReadonlyMap<string, string> | null;
+  readonly captures: Captures | null;
 }
 
 type Variable = (scope: TemplateScope, argument: string) => string;

@@ -3,7 +3,8 @@
 // rules alone decide.
 
 import type { OwnerContent } from '#proxy/contract/units.ts';
-import { type CompiledHost, HostIndex, hostOf } from './host.ts';
+import { type CompiledHost, hostOf } from './host.ts';
+import { HostIndex } from './host-index.ts';
 import type { OwnerRouter } from './owner.ts';
 
 interface Entry<T> {

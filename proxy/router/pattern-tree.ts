@@ -1,4 +1,4 @@
-// The tree of one rule's patterns (RadixTree semantics). At each node static text is tried first, then expressions,
+// The tree of a rule's patterns that begin with the same static text (RadixTree semantics). At each node static text is tried first, then expressions,
 // then parameters, then the wildcard; when what lies below refuses the request, the search goes on with the next.
 // Where a capture ends is certain, so a search visits each node at most once.
 
@@ -49,14 +49,15 @@ export class PatternTree<E extends Entry> {
     node.leaves.push(entry);
   }
 
-  /** The path that takes `text`, or null. `captures` then holds its captured values in order. */
-  find(text: string, acceptor: Acceptor<E>, captures: string[]): E | null {
+  /** What takes `text` from `at` on, or null. */
+  find(text: string, at: number, acceptor: Acceptor<E>): E | null {
     this.stack.length = 0;
-    const found = this.search(this.root, text, 0, acceptor);
-    if (found === null) return null;
-    captures.length = 0;
-    for (const value of this.stack) captures.push(value);
-    return found;
+    return this.visit(this.root, text, at, acceptor);
+  }
+
+  /** What the last successful find() captured, in order. */
+  captured(): string[] {
+    return this.stack.slice();
   }
 
   private search(node: PatternNode<E>, text: string, at: number, acceptor: Acceptor<E>): E | null {

@@ -1,100 +1,142 @@
 // A compressed trie from texts to lists of entries in order. A search walks the text once and finds every key that it
 // begins with, so its cost depends on the text and not on how many keys there are. Changed in place.
 
+import { type Listed, OrderedList, withValue, withoutValue } from './ordered-list.ts';
+
 export interface Ordered {
+  /** Smaller is earlier. */
   readonly order: number;
 }
 
 export class TrieNode<E extends Ordered> {
   label: string;
-  /** In order; null = no key ends here. */
-  entries: E[] | null = null;
-  /** By the first code unit of their label. */
-  children: Map<number, TrieNode<E>> | null = null;
+  /** null = no key ends here. */
+  entries: Listed<E> | null = null;
+  /** The only child, or null when there are none or several. */
+  private sole: TrieNode<E> | null = null;
+  /** By the first code unit of their label, when there are several. */
+  private several: Map<number, TrieNode<E>> | null = null;
 
   constructor(label: string) {
     this.label = label;
   }
-}
 
-export class PrefixTrie<E extends Ordered> {
-  /** Its entries are those of the empty key. */
-  readonly root: TrieNode<E> = new TrieNode('');
+  /** The child whose label `text` has at `at`, or null. */
+  next(text: string, at: number): TrieNode<E> | null {
+    if (at >= text.length) return null;
+    const child = this.sole ?? this.several?.get(text.charCodeAt(at));
+    return child !== undefined && text.startsWith(child.label, at) ? child : null;
+  }
 
-  add(key: string, entry: E): void {
-    let node = this.root;
-    let at = 0;
-    while (at < key.length) {
-      node.children ??= new Map();
-      const child = node.children.get(key.charCodeAt(at));
-      if (child === undefined) {
-        const leaf = new TrieNode<E>(key.slice(at));
-        node.children.set(key.charCodeAt(at), leaf);
-        node = leaf;
-        break;
-      }
-      const shared = sharedLength(child.label, key, at);
-      node = shared === child.label.length ? child : split(node, child, shared);
-      at += shared;
+  /** The child that begins with that code unit. */
+  child(head: number): TrieNode<E> | null {
+    if (this.sole !== null) return this.sole.label.charCodeAt(0) === head ? this.sole : null;
+    return this.several?.get(head) ?? null;
+  }
+
+  /** Adds a child, or replaces the one that begins alike. */
+  put(child: TrieNode<E>): void {
+    const head = child.label.charCodeAt(0);
+    const { sole } = this;
+    if (this.several !== null) {
+      this.several.set(head, child);
+    } else if (sole === null || sole.label.charCodeAt(0) === head) {
+      this.sole = child;
+    } else {
+      this.several = new Map([
+        [sole.label.charCodeAt(0), sole],
+        [head, child],
+      ]);
+      this.sole = null;
     }
-    node.entries ??= [];
-    insertByOrder(node.entries, entry);
   }
 
-  /** Removes the entry of that order from that key. */
-  remove(key: string, order: number): void {
-    const path: TrieNode<E>[] = [this.root];
-    let node = this.root;
-    for (let at = 0; at < key.length; at += node.label.length) {
-      const child = node.children?.get(key.charCodeAt(at));
-      if (child === undefined || !key.startsWith(child.label, at)) return;
-      path.push(child);
-      node = child;
+  drop(child: TrieNode<E>): void {
+    if (this.sole === child) this.sole = null;
+    if (this.several?.delete(child.label.charCodeAt(0)) !== true || this.several.size > 1) return;
+    for (const left of this.several.values()) this.sole = left;
+    this.several = null;
+  }
+
+  /** Its only child when there is exactly one. */
+  get onlyChild(): TrieNode<E> | null {
+    return this.sole;
+  }
+
+  get isLeaf(): boolean {
+    return this.sole === null && this.several === null;
+  }
+}
+
+/** A trie is its root, whose entries are those of the empty key. */
+export function createTrie<E extends Ordered>(): TrieNode<E> {
+  return new TrieNode('');
+}
+
+export function addToTrie<E extends Ordered>(root: TrieNode<E>, key: string, entry: E): void {
+  let node = root;
+  let at = 0;
+  while (at < key.length) {
+    const child = node.child(key.charCodeAt(at));
+    if (child === null) {
+      const leaf = new TrieNode<E>(key.slice(at));
+      node.put(leaf);
+      node = leaf;
+      break;
     }
-    if (node.entries === null) return;
-    removeByOrder(node.entries, order);
-    if (node.entries.length === 0) node.entries = null;
-    for (let i = path.length - 1; i > 0; i--) tidy(path[i - 1] as TrieNode<E>, path[i] as TrieNode<E>);
+    const shared = sharedLength(child.label, key, at);
+    node = shared === child.label.length ? child : split(node, child, shared);
+    at += shared;
   }
+  node.entries = withValue(node.entries, entry, byOrder);
 }
 
-export function insertByOrder<E extends Ordered>(entries: E[], entry: E): void {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((entries[middle] as E).order <= entry.order) low = middle + 1;
-    else high = middle;
+/** Removes the entry of that order from that key. */
+export function removeFromTrie<E extends Ordered>(root: TrieNode<E>, key: string, order: number): void {
+  const path: TrieNode<E>[] = [root];
+  let node = root;
+  for (let at = 0; at < key.length; at += node.label.length) {
+    const child = node.next(key, at);
+    if (child === null) return;
+    path.push(child);
+    node = child;
   }
-  entries.splice(low, 0, entry);
+  const entry = node.entries === null ? undefined : entryOf(node.entries, order);
+  if (node.entries === null || entry === undefined) return;
+  node.entries = withoutValue(node.entries, entry);
+  for (let i = path.length - 1; i > 0; i--) tidy(path[i - 1] as TrieNode<E>, path[i] as TrieNode<E>);
 }
 
-export function removeByOrder<E extends Ordered>(entries: E[], order: number): void {
-  const i = entries.findIndex((entry) => entry.order === order);
-  if (i !== -1) entries.splice(i, 1);
+export function byOrder(a: Ordered, b: Ordered): number {
+  return a.order - b.order;
+}
+
+/** The entry of that order in `list`. */
+export function entryOf<E extends Ordered>(list: Listed<E>, order: number): E | undefined {
+  if (list instanceof OrderedList) return list.values.find((entry) => entry.order === order);
+  return list.order === order ? list : undefined;
 }
 
 /** Puts a node between `parent` and `child` for the first `length` characters of its label. */
 function split<E extends Ordered>(parent: TrieNode<E>, child: TrieNode<E>, length: number): TrieNode<E> {
   const between = new TrieNode<E>(child.label.slice(0, length));
+  parent.put(between);
   child.label = child.label.slice(length);
-  between.children = new Map([[child.label.charCodeAt(0), child]]);
-  parent.children?.set(between.label.charCodeAt(0), between);
+  between.put(child);
   return between;
 }
 
 /** Takes `node` out when nothing is left of it, and joins it with its only child when no key ends at it. */
 function tidy<E extends Ordered>(parent: TrieNode<E>, node: TrieNode<E>): void {
   if (node.entries !== null) return;
-  const count = node.children?.size ?? 0;
-  if (count === 0) {
-    parent.children?.delete(node.label.charCodeAt(0));
-  } else if (count === 1) {
-    for (const child of node.children?.values() ?? []) {
-      child.label = node.label + child.label;
-      parent.children?.set(child.label.charCodeAt(0), child);
-    }
+  if (node.isLeaf) {
+    parent.drop(node);
+    return;
   }
+  const only = node.onlyChild;
+  if (only === null) return;
+  only.label = node.label + only.label;
+  parent.put(only);
 }
 
 function sharedLength(label: string, key: string, at: number): number {

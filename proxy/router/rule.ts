@@ -44,10 +44,15 @@ export interface PatternPath<T = unknown> {
 
 export interface RulePatterns<T = unknown> {
   readonly statics: readonly { readonly text: string; readonly path: PatternPath<T> }[];
-  /** Static texts that the other patterns begin with: only paths that begin with one of them need the tree. */
-  readonly treePrefixes: readonly string[];
-  readonly tree: PatternTree<PatternPath<T>>;
+  /** Patterns by the static text that they begin with; the tree starts behind it. */
+  readonly trees: readonly { readonly prefix: string; readonly tree: PatternTree<PatternPath<T>> }[];
 }
+
+/** Longest static text that a pattern with captures may begin with. */
+export const longestPatternPrefix = 4095;
+
+/** More than any object may state; the order numbers of look-ups leave room for so many. */
+const maxPaths = 100_000;
 
 export class CompiledRule<T = unknown> {
   readonly name: string;
@@ -57,16 +62,16 @@ export class CompiledRule<T = unknown> {
   readonly hostsKey: string;
   readonly ipFilter: IpFilter | null;
   readonly paths: readonly CompiledPath<T>[];
-  private readonly content: RuleContent;
+  /** Pattern of a path without text; `` = such a path matches nothing. */
+  private readonly openPattern: string;
   private parsed: RulePatterns<T> | null = null;
 
   constructor(
     name: string,
-    content: RuleContent,
     parts: { hosts: readonly CompiledHost[]; ipFilter: IpFilter | null; paths: readonly CompiledPath<T>[] },
+    openPattern = '',
   ) {
     this.name = name;
-    this.content = content;
     this.hosts = parts.hosts;
     this.hostsKey = parts.hosts
       .map((host) => host.key)
@@ -74,11 +79,12 @@ export class CompiledRule<T = unknown> {
       .join('\n');
     this.ipFilter = parts.ipFilter;
     this.paths = parts.paths;
+    this.openPattern = openPattern;
   }
 
   /** The paths read as patterns, parsed at the first call. Throws RouterBuildError. */
   patterns(): RulePatterns<T> {
-    this.parsed ??= compilePatterns(this.name, this.content, this.paths);
+    this.parsed ??= compilePatterns(this.name, this.paths, this.openPattern);
     return this.parsed;
   }
 }
@@ -90,8 +96,11 @@ export function compileRule<T = unknown>(
   slot: (pipelineUnit: string) => PipelineSlot<T>,
   semantics: OwnerContent['semantics'] = 'ordered',
 ): CompiledRule<T> {
+  if (content.paths.length > maxPaths) {
+    throw new RouterBuildError(name, 'paths', `has ${content.paths.length} entries; ${maxPaths} are possible`);
+  }
   const hosts = content.hosts.map((host, i) => buildAt(name, `hosts[${i}].value`, () => compileHost(host)));
-  const rule = new CompiledRule<T>(name, content, {
+  const rule = new CompiledRule<T>(name, {
     hosts: hosts.length === 0 ? [anyHost] : hosts,
     ipFilter: compileIpFilter(name, 'ipFilter', content.ipFilter),
     paths: content.paths.map((path, index) => compilePath(name, path, index, slot)),
@@ -113,12 +122,8 @@ export function closedRule<T = unknown>(name: string, content: RuleContent): Com
       if (!(error instanceof Error)) throw error; // an expression that RE2 refuses: that host is not readable
     }
   }
-  const open = { ...emptyPath, rewriteTarget: '' };
-  return new CompiledRule<T>(
-    name,
-    { hosts: [], ipFilter: null, paths: [{ ...open, path: '/*' }] },
-    { hosts, ipFilter: null, paths: [compilePath<T>(name, open, 0, unusedSlot)] },
-  );
+  const paths = [compilePath<T>(name, emptyPath, 0, unusedSlot)];
+  return new CompiledRule<T>(name, { hosts, ipFilter: null, paths }, '/*');
 }
 
 const emptyPath: PathContent = {
@@ -159,6 +164,11 @@ function compilePath<T>(
   }
   const headers = content.headers.map((header) => ({ ...header, key: header.key.toLowerCase() }));
   return {
+    // What every request needs stands together.
+    slot: content.pipeline === null ? null : slot(content.pipeline),
+    clientMaxBodySize: content.clientMaxBodySize,
+    setters: compileHeaderSetters(content.setHeaders),
+    rewriteTarget,
     index,
     exact: path,
     prefix: pathPrefix,
@@ -169,20 +179,14 @@ function compilePath<T>(
     headers: compileConditions(unit, `${at}.headers`, headers, content.matchAllHeader),
     queries: compileConditions(unit, `${at}.queries`, content.queries, content.matchAllQuery),
     ipFilter: compileIpFilter(unit, `${at}.ipFilter`, content.ipFilter),
-    rewriteTarget,
-    slot: content.pipeline === null ? null : slot(content.pipeline),
-    clientMaxBodySize: content.clientMaxBodySize,
-    setters: compileHeaderSetters(content.setHeaders),
   };
 }
 
-function compilePatterns<T>(unit: string, content: RuleContent, paths: readonly CompiledPath<T>[]): RulePatterns<T> {
+function compilePatterns<T>(unit: string, paths: readonly CompiledPath<T>[], openPattern: string): RulePatterns<T> {
   const statics: { text: string; path: PatternPath<T> }[] = [];
-  const prefixes = new Set<string>();
-  const tree = new PatternTree<PatternPath<T>>();
+  const trees = new Map<string, PatternTree<PatternPath<T>>>();
   for (const [i, path] of paths.entries()) {
-    // The content of a closed rule has a pattern where its path has none.
-    const text = content.paths[i]?.path ?? '';
+    const text = path.exact === '' ? openPattern : path.exact;
     if (text === '') continue; // pathPrefix and pathRegexp do not exist here: such an entry matches nothing
     const pattern = buildAt(unit, `paths[${i}].path`, () => parsePattern(text));
     const { rewriteTarget } = path;
@@ -193,13 +197,23 @@ function compilePatterns<T>(unit: string, content: RuleContent, paths: readonly 
     const entry = { path, pattern, rewrite };
     if (pattern.isStatic) {
       statics.push({ text, path: entry });
-    } else {
-      const [first] = pattern.segments;
-      prefixes.add(first?.kind === 'static' ? first.text : '');
-      tree.add(pattern.segments, entry);
+      continue;
     }
+    const [first, ...behind] = pattern.segments;
+    const prefix = first?.kind === 'static' ? first.text : '';
+    if (prefix.length > longestPatternPrefix) {
+      throw new RouterBuildError(unit, `paths[${i}].path`, `is longer than ${longestPatternPrefix} characters`);
+    }
+    const tree = trees.get(prefix) ?? new PatternTree<PatternPath<T>>();
+    trees.set(prefix, tree);
+    tree.add(first?.kind === 'static' ? behind : pattern.segments, entry);
   }
-  return { statics, treePrefixes: [...prefixes], tree };
+  return { statics, trees: Array.from(trees, ([prefix, tree]) => ({ prefix, tree })) };
+}
+
+/** No condition: the text alone decides. */
+export function isPlain<T>(path: CompiledPath<T>): boolean {
+  return path.methods.length === 0 && path.headers === null && path.queries === null && path.ipFilter === null;
 }
 
 /** RFC 9110 5.6.2. */

@@ -5,7 +5,7 @@ import type { ProxyErrorCode } from '#proxy/exchange/error.ts';
 import type { RequestHead } from '#proxy/exchange/exchange.ts';
 import { HeaderList } from '#proxy/exchange/headers.ts';
 import { headersHold, queriesHold } from './conditions.ts';
-import type { RouteMatch } from './route-match.ts';
+import { Captures, type RouteMatch } from './route-match.ts';
 import type { CompiledPath, CompiledRule, PatternPath } from './rule.ts';
 
 const noRequest: RequestHead = { method: '', target: '', authority: '', scheme: 'http', headers: new HeaderList() };
@@ -17,7 +17,8 @@ export class Search<T> {
   path: CompiledPath<T> | null = null;
   /** Set beside `path` under the RadixTree semantics. */
   pattern: PatternPath<T> | null = null;
-  readonly captured: string[] = [];
+  /** What the pattern captured. */
+  values: readonly string[] = [];
   text = '';
   private head: RequestHead = noRequest;
   private realIp = '';
@@ -39,6 +40,13 @@ export class Search<T> {
     this.conditionFailed = false;
     this.methodRefused = false;
     this.judgedRule = null;
+  }
+
+  take(order: number, rule: CompiledRule<T>, path: CompiledPath<T>, pattern: PatternPath<T> | null): void {
+    this.best = order;
+    this.rule = rule;
+    this.path = path;
+    this.pattern = pattern;
   }
 
   /** The rule's ipFilter; a denial is remembered for the answer. */
@@ -93,7 +101,7 @@ export class Search<T> {
     if (pattern !== null) {
       out.rewrite = pattern.rewrite;
       const { names } = pattern.pattern;
-      if (names.length > 0) out.captures = new Map(names.map((name, i) => [name, this.captured[i] ?? '']));
+      if (names.length > 0) out.captures = new Captures(names, this.values);
     }
     return path.slot === null || path.slot.current === null ? 'RouteUnavailable' : null;
   }
