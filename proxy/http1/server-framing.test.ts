@@ -207,7 +207,8 @@ describe('what a client sends', () => {
     ],
     ['cl0-post', '9110 8.6', post('Content-Length: 0\r\n', ''), 'POST / @a.test Content-Length=0', null],
   ];
-  it.each(read)('%s (%s) is read as it is meant', async (_id, _rfc, input, request, body) => {
+  it.each(read)('%s (%s) is read as it is meant', async (...row) => {
+    const [, , input, request, body] = row;
     const client = kit.client().send(input + (input.includes('HTTP/1.0') ? '' : follower));
     await client.untilEnd();
     expect(kit.requests[0]).toBe(request);

@@ -15,7 +15,7 @@ import { RequestBody, type BodySource } from './request-body.ts';
 import { errorHead } from './response-head.ts';
 import { peerOf, statusErrors, type ServerContext } from './server-context.ts';
 import { exchangePhase, ServerExchange, type ExchangeOwner } from './server-exchange.ts';
-import { ownSocket, type SocketOwner } from './socket-events.ts';
+import { ownSocket, resetSocket, type SocketOwner } from './socket-events.ts';
 import { acceptableUpgrade } from './upgrade.ts';
 import { WriteBatch, type WriteOwner } from './write-batch.ts';
 
@@ -474,9 +474,8 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
       this.settleAll();
     }
     writer.drop();
-    if (socket.destroyed) return;
     if (cause === null) socket.destroy();
-    else socket.resetAndDestroy();
+    else resetSocket(socket);
   }
 
   closed(): void {

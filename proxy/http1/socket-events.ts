@@ -46,3 +46,13 @@ function onError(): void {}
 function onClose(this: Socket): void {
   (this as OwnedSocket)[ownerOf].closed();
 }
+
+/**
+ * Resets the connection, so that the other side cannot take what it has for a clean end. Once all bytes and our FIN
+ * are with the kernel there is nothing left to spoil, and libuv refuses to reset: the socket would never close.
+ */
+export function resetSocket(socket: Socket): void {
+  if (socket.destroyed) return;
+  if (socket.writableEnded && socket.writableLength === 0) socket.destroy();
+  else socket.resetAndDestroy();
+}

@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { deadlineIn } from '#proxy/http1/clock.ts';
-import { ownSocket, type SocketOwner } from '#proxy/http1/socket-events.ts';
+import { ownSocket, resetSocket, type SocketOwner } from '#proxy/http1/socket-events.ts';
 import { http2Refusal, sniff } from './sniff.ts';
 
 /** A connection as a listener sees it, at any stage. */
@@ -66,7 +66,7 @@ export class Arrival implements Connection, SocketOwner {
   }
 
   destroy(): void {
-    this.socket.resetAndDestroy();
+    resetSocket(this.socket);
   }
 
   inputEnded(): void {
