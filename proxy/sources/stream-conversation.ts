@@ -9,6 +9,7 @@ import {
   maxMessageBytes,
   maxReportBytes,
   protocolVersion,
+  type Rejection,
   type ToOperator,
   type ToProxy,
   type WireUnit,
@@ -176,8 +177,7 @@ export class StreamConversation {
   }
 
   private sendAck(result: ApplyResult): void {
-    const rejected = result.rejected.slice(0, maxRejections);
-    this.connection?.send({ type: 'ack', version: result.version, rejected });
+    this.connection?.send({ type: 'ack', version: result.version, rejected: withinBound(result.rejected) });
   }
 
   private sendTable(connection: Connection): void {
@@ -214,8 +214,18 @@ export class StreamConversation {
   }
 }
 
-/** An ack with more could pass the bound of a message; the operator hears of the others when these are mended. */
-const maxRejections = 500;
+/**
+ * All refused units have to fit into one message. When their reasons do not, the later ones go without: that a unit is
+ * refused must be told, or it would count as served.
+ */
+function withinBound(rejections: readonly Rejection[]): Rejection[] {
+  let left = maxMessageBytes * 0.75;
+  for (const { unit } of rejections) left -= Buffer.byteLength(unit) + 40;
+  return rejections.map((rejection) => {
+    left -= Buffer.byteLength(JSON.stringify(rejection.diagnostics));
+    return left > 0 ? rejection : { unit: rejection.unit, diagnostics: [] };
+  });
+}
 
 function digestOf(entries: Readonly<Record<string, string>>): string {
   const digest = new ViewVersion();
