@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '#proxy/primitives/canonical.ts';
-import { diagnosticCodes } from '#proxy/contract/diagnostics.ts';
 import { type AnyUnit, unitKinds } from '#proxy/contract/units.ts';
 import { httpServerSchema } from '#operator/resources/http-server.ts';
 import { keyOf } from '#operator/resources/object.ts';
@@ -45,24 +44,6 @@ describe.each(cases)('golden case %s', (name) => {
       ...others.map(([key, found]) => [key, { findings: found.map(findingText) }] as const),
     ];
     await expect(yaml(Object.fromEntries(statuses), 3)).toMatchFileSnapshot(join(folder, 'status.yaml'));
-  });
-});
-
-describe('diagnostic codes', () => {
-  const sources = join(import.meta.dirname, '../sources');
-  const seen = (): string =>
-    [
-      ...cases.map((name) => join(testdata, name, 'status.yaml')),
-      ...readdirSync(sources)
-        .filter((file) => file.endsWith('.test.ts'))
-        .map((file) => join(sources, file)),
-    ]
-      .map((file) => readFileSync(file, 'utf8'))
-      .join('\n');
-  const ofProxy = ['UnsupportedByProxy', 'PortInUse', 'PortNotPermitted', 'BuildFailed'];
-
-  it.each(Object.keys(diagnosticCodes).filter((code) => !ofProxy.includes(code)))('%s appears in a test', (code) => {
-    expect(new RegExp(`\\b${code}\\b`).test(seen())).toBe(true);
   });
 });
 

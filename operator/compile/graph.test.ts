@@ -69,6 +69,9 @@ describe('graph', () => {
     expect(choose.runs.length).toBe(2);
     graph.set(number, 'b', 8);
     expect(graph.settle().map(({ after }) => after)).toEqual([8]);
+    graph.set(number, 'a', 0);
+    graph.settle();
+    expect(graph.size).toBe(3);
   });
 
   it('a held cell is an output of its own: it changes without running its holder', () => {
