@@ -194,6 +194,8 @@ class MainRuntime implements Runtime {
     const accept = (rejected: readonly Rejection[]): void =>
       this.units.apply(plan.change, [...plan.rejected, ...rejected]);
     for (let attempt = 0; attempt < 2; attempt++) {
+      // Without a thread that could refuse it, anything would be accepted.
+      if (attempt > 0 || this.threads.serving === 0) await this.threads.started();
       const outcome = await this.threads.apply(plan.step, accept);
       if (!outcome.died) return [...plan.rejected, ...outcome.rejected];
     }

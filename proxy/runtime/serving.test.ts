@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { WireUnit } from '#proxy/contract/messages.ts';
-import type { AnyUnit } from '#proxy/contract/units.ts';
 import { logTo } from '#proxy/process/log.ts';
-import { listenerUnit, ownerUnit, pipelineUnit, ruleUnit } from '#test/support/units.ts';
+import { listenerUnit, ownerUnit, ruleUnit } from '#test/support/units.ts';
+import { brokenPipeline, mockPipeline, wire } from '#test/support/wire-units.ts';
 import { startServing, type Serving, type ServingSettings } from './serving.ts';
 
 const settings: ServingSettings = {
@@ -37,15 +37,6 @@ afterEach(async () => {
   await serving?.runtime[Symbol.asyncDispose]();
   serving = null;
 });
-
-function wire(unit: AnyUnit): WireUnit {
-  return { ...unit, origins: [...unit.origins] };
-}
-
-function mockPipeline(name: string, body: string): WireUnit {
-  const filter = { name: 'mock', kind: 'Mock', spec: { rules: [{ match: {}, code: 200, body }] }, upstreams: {} };
-  return wire(pipelineUnit(name, [], { filters: [filter] }));
-}
 
 function world(body = 'one'): WireUnit[] {
   return [
@@ -99,11 +90,9 @@ describe.each([0, 2])('serving with %i data threads', (threads) => {
   it('keeps the previous build of a rejected unit and takes the rest', async () => {
     const running = await start({ threads });
     await running.runtime.apply({ version: '1', upserts: world(), removes: [] });
-    const filter = { name: 'mock', kind: 'NoSuchKind', spec: {}, upstreams: {} };
-    const broken = wire(pipelineUnit('pipeline/a', [], { filters: [filter] }));
     const { rejected } = await running.runtime.apply({
       version: '2',
-      upserts: [broken, mockPipeline('pipeline/missing', 'fine')],
+      upserts: [brokenPipeline('pipeline/a'), mockPipeline('pipeline/missing', 'fine')],
       removes: [],
     });
     expect(rejected.map(({ unit, diagnostics }) => [unit, diagnostics[0]?.code])).toEqual([
