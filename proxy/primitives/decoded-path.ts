@@ -17,7 +17,7 @@ export function decodedPathOf(target: string): string {
 }
 
 /** `raw` with its escapes decoded, as UTF-8. */
-export function decodeEscapes(raw: string): string {
+function decodeEscapes(raw: string): string {
   const bytes = Buffer.allocUnsafe(raw.length);
   let length = 0;
   for (let i = 0; i < raw.length; i++) {
@@ -30,7 +30,7 @@ export function decodeEscapes(raw: string): string {
 }
 
 /** Value of the escape at `i`, or -1. */
-export function escapeAt(text: string, i: number): number {
+function escapeAt(text: string, i: number): number {
   if (text.charCodeAt(i) !== percent) return -1;
   const high = hexDigit(text.charCodeAt(i + 1));
   const low = hexDigit(text.charCodeAt(i + 2));

@@ -4,6 +4,7 @@
 import type { OwnerContent, PathContent, RuleContent } from '#proxy/contract/units.ts';
 import type { Body, RequestHead } from '#proxy/exchange/exchange.ts';
 import { HeaderList } from '#proxy/exchange/headers.ts';
+import type { FilterDefinition } from '#proxy/pipeline/filter.ts';
 import { type PipelineInstance, buildPipeline } from '#proxy/pipeline/pipeline.ts';
 import { CidrSet } from '#proxy/primitives/ip.ts';
 import { HostTable } from '#proxy/router/host-table.ts';
@@ -11,6 +12,7 @@ import { compileOwner } from '#proxy/router/owner.ts';
 import type { PipelineSlot } from '#proxy/router/pipeline-slot.ts';
 import { compileRule } from '#proxy/router/rule.ts';
 import type { RequestRecord } from '#proxy/runtime/record.ts';
+import type { Upstream } from '#proxy/upstream/upstream.ts';
 import { type ListenerRuntime, createRequestHandler } from '#proxy/runtime/request.ts';
 import { type PipelineText, type Script, TestKit, pipelineText, scriptedFilter, testPeer } from './pipeline-kit.ts';
 import { ScriptedExchange } from './scripted-exchange.ts';
@@ -32,6 +34,10 @@ export interface WorldText {
   /** Of the only rule; left out = any path leads to `main`. */
   readonly paths?: readonly Partial<PathContent>[];
   readonly trusted?: readonly string[];
+  /** Kinds beside `Script`. */
+  readonly kinds?: readonly FilterDefinition[];
+  /** Upstreams that filters of pipelines name. */
+  readonly upstreams?: Readonly<Record<string, Upstream>>;
 }
 
 export class RequestWorld {
@@ -39,9 +45,11 @@ export class RequestWorld {
   readonly records: RequestRecord[] = [];
   readonly slots = new Map<string, PipelineSlot<PipelineInstance>>();
   readonly handler: ReturnType<typeof createRequestHandler>;
+  private readonly watchers: (() => void)[] = [];
 
   constructor(text: WorldText = {}) {
-    this.kit = new TestKit(scriptedFilter(text.scripts ?? {}));
+    this.kit = new TestKit(scriptedFilter(text.scripts ?? {}), ...(text.kinds ?? []));
+    for (const [name, upstream] of Object.entries(text.upstreams ?? {})) this.kit.upstreams.set(name, upstream);
     for (const [title, pipeline] of Object.entries(text.pipelines ?? { main: { filters: [{ name: 'main' }] } })) {
       const unit = pipelineText({ title, ...pipeline });
       this.slots.set(unit.name, { name: unit.name, current: buildPipeline(unit, this.kit) });
@@ -53,7 +61,12 @@ export class RequestWorld {
       name: 'listener/default/*:80',
       hosts,
       slot: (name) => this.slots.get(name),
-      observer: { done: (record) => this.records.push(record) },
+      observer: {
+        done: (record) => {
+          this.records.push(record);
+          for (const wake of this.watchers.splice(0)) wake();
+        },
+      },
       trustedPeers: new CidrSet(text.trusted ?? []),
       now: this.kit.now,
       wallClock: () => 1_700_000_000_000,
@@ -84,6 +97,10 @@ export class RequestWorld {
     const [record] = this.records;
     if (record === undefined || this.records.length !== 1) throw new Error(`${this.records.length} records`);
     return record;
+  }
+
+  async waitForRecords(count: number): Promise<void> {
+    while (this.records.length < count) await new Promise<void>((resolve) => this.watchers.push(resolve));
   }
 
   slotOf(name: string): PipelineSlot<PipelineInstance> {
