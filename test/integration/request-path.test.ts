@@ -18,7 +18,7 @@ let open = new AsyncDisposableStack();
 interface Place {
   readonly world: RequestWorld;
   readonly origin: RawOrigin;
-  client(): RawClient;
+  readonly client: () => RawClient;
 }
 
 async function place(text: WorldText = {}, answer: Parameters<typeof startRawOrigin>[0] = ok): Promise<Place> {
