@@ -143,8 +143,8 @@ export const diagnosticCodes = {
   FilterRefNotFound: {
     severity: 'error',
     title: 'Filter object not found',
-    cause: '`filterRef` names no Filter in this namespace.',
-    remedy: 'Create the Filter or correct the name.',
+    cause: '`filterRef` names no Filter in this namespace, or one that was refused.',
+    remedy: 'Create the Filter, correct it, or correct the name.',
   },
   UnknownPolicy: {
     severity: 'error',
@@ -174,7 +174,7 @@ export const diagnosticCodes = {
   ServiceNotFound: {
     severity: 'error',
     title: 'Service not found',
-    cause: 'A pool names a Service that does not exist.',
+    cause: 'A pool names a Service that does not exist, or one of type ExternalName, which has no endpoints.',
     remedy: 'Create it or correct the name; the pool answers 503 until then.',
   },
   ServicePortNotFound: {
