@@ -6,7 +6,7 @@ import type { EndpointSliceSpec } from '#operator/resources/endpoint-slice.ts';
 import { digest, emit, type Output, sameOutput } from './emit.ts';
 import type { CellKind } from './graph.ts';
 import { find, serviceSlices } from './inputs.ts';
-import { portNamed } from './references.ts';
+import { portNamed, schemeOf } from './references.ts';
 
 type Address = EndpointsContent['addresses'][number];
 
@@ -23,7 +23,7 @@ export const endpointsCell: CellKind<Output> = {
     const port = spec === undefined ? undefined : portNamed(spec, wanted);
     if (service === null || port === undefined) return { units: [], diagnostics: [] };
     const content: EndpointsContent = {
-      scheme: port.appProtocol === 'https' || port.appProtocol === 'kubernetes.io/wss' ? 'https' : 'http',
+      scheme: schemeOf(port),
       addresses: addressesOf(slices, port.name),
     };
     const source = { origin: service.source.origin, inputs: digest([service.source.inputs, slices]) };

@@ -79,7 +79,7 @@ describe('graph', () => {
     const holder = counted({
       name: 'holder',
       level: 2,
-      compute: (key, read, before) => {
+      compute: (key, read) => {
         read.hold(parity, key);
         return 'held';
       },

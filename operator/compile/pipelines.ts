@@ -5,6 +5,7 @@
 import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
 import type { PipelineContent } from '#proxy/contract/units.ts';
 import { filterSchemas, type Pool } from '#proxy/filters/schemas.ts';
+import { isObjectName } from '#proxy/primitives/names.ts';
 import type { FilterEntry, PipelineSpec } from '#operator/resources/pipeline.ts';
 import { emit, type Output, sameOutput, type Source } from './emit.ts';
 import { compileFlow } from './flow.ts';
@@ -181,6 +182,13 @@ function compilePipeline(read: Reader, input: PipelineInput): PipelineOutput {
   const sources: [Source, ...Source[]] = [source];
   spec.filters.forEach((entry, index) => {
     const place = { object, path: `${path}.filters[${index}]` };
+    // Names of units are made of it, so it must not look like two of them.
+    if (!isObjectName(entry.name)) {
+      const message = `${JSON.stringify(entry.name)} is no name of a filter; use letters, digits, \`-\`, \`_\`, \`.\` and \`~\``;
+      diagnostics.push(diagnostic('InvalidName', object, `${place.path}.name`, message));
+      results.set(entry.name, null);
+      return;
+    }
     if (entry.name === 'END' || results.has(entry.name)) {
       diagnostics.push(diagnostic('DuplicateFilter', object, `${place.path}.name`, nameProblem(entry.name)));
       return;

@@ -77,6 +77,11 @@ export function portNamed(service: ServiceSpec, port: number | string): ServiceP
   return tcp.find(({ name }) => name === text) ?? tcp.find((each) => String(each.port) === text);
 }
 
+/** How the endpoints of a port want to be spoken to. */
+export function schemeOf({ appProtocol }: ServicePort): 'http' | 'https' {
+  return appProtocol === 'https' || appProtocol === 'kubernetes.io/wss' ? 'https' : 'http';
+}
+
 function tcpPorts(service: ServiceSpec): readonly ServicePort[] {
   return service.ports.filter(({ protocol }) => protocol === 'TCP');
 }

@@ -11,7 +11,7 @@ import type { ResiliencePolicy } from '#operator/resources/resilience.ts';
 import { emit, type Source } from './emit.ts';
 import { endpointsCell } from './endpoints.ts';
 import type { Reader } from './graph.ts';
-import { type Place, serviceNamed } from './references.ts';
+import { type Place, schemeOf, serviceNamed } from './references.ts';
 import type { CompiledUnit } from './result.ts';
 
 const defaultBodySize = 4_194_304;
@@ -92,7 +92,7 @@ function upstreamOf(
     else {
       read.hold(endpointsCell, service.found.endpoints);
       endpoints = `endpoints/${service.found.endpoints}`;
-      overTls ||= service.found.port.appProtocol === 'https';
+      overTls ||= schemeOf(service.found.port) === 'https';
     }
   }
   const verify = around.mtls === undefined ? !filter.imported : !around.mtls.insecureSkipVerify;
