@@ -4,6 +4,7 @@
 // What it needs is loaded after the check of Node's version, and the file keeps to syntax that an old Node can read:
 // someone with the wrong Node gets one line and no stack of syntax errors.
 
+import { isMainThread, workerData } from 'node:worker_threads';
 import type { Sessions } from './publish/sessions.ts';
 import type { UnitSink, UnitSource } from '#proxy/sources/source.ts';
 import type { StreamConversation } from '#proxy/sources/stream-conversation.ts';
@@ -27,9 +28,14 @@ const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<num
   help: showHelp,
 };
 
-void main(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
-});
+if (isMainThread) {
+  void main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  });
+} else {
+  // In the bundle this is also what data threads are started from.
+  void runDataThread();
+}
 
 /** Returns the exit code: 0 a clean end, 1 it could not run, 2 it was called wrongly. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -53,6 +59,14 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return explain(name, error);
   }
+}
+
+async function runDataThread(): Promise<void> {
+  const { dataThreadRole } = await import('#proxy/runtime/thread-port.ts');
+  const { role } = workerData as { role?: string };
+  if (role !== dataThreadRole) throw new Error(`the command runs in no thread of role ${String(role)}`);
+  const { runThread } = await import('#proxy/runtime/thread.ts');
+  runThread();
 }
 
 async function runOperatorCommand(argv: readonly string[]): Promise<number> {
