@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '#test/support/fake-clock.ts';
+import { delta, pipelineUnit } from '#test/support/units.ts';
+import type { SessionAcks } from './acks.ts';
 import { createStore, type Store } from '#operator/store/store.ts';
 import { diagnostic } from '#proxy/contract/diagnostics.ts';
 import type { RawObject } from '#operator/resources/object.ts';
@@ -7,6 +9,16 @@ import { startReporter, type Reporter } from './reporter.ts';
 import { createStatusTable } from './status.ts';
 
 const origin = { kind: 'Pipeline', namespace: 'default', name: 'a' };
+
+const unit = { ...pipelineUnit('pipeline/default/a'), origins: [origin] };
+const joining: SessionAcks = {
+  id: 's',
+  proxy: 'p',
+  quarantined: false,
+  holds: () => true,
+  applied: () => undefined,
+  rejected: new Map(),
+};
 
 function object(name: string): RawObject {
   const rest = { createdAt: '', generation: 1, labels: {}, annotations: {}, location: 'a.yaml:1', imported: false };
@@ -46,6 +58,19 @@ describe('the reporter', () => {
     find('second');
     clock.advance(300);
     expect(lines).toHaveLength(1);
+  });
+
+  it('tells that an object is pending only when it stays so', () => {
+    const { lines, clock, store, reporter } = world();
+    store.apply([{ type: 'upsert', object: object('a') }]);
+    reporter.update({ objects: store.takeChanges(), acks: { sessions: [joining] }, delta: delta([unit]) });
+    clock.advance(2900);
+    expect(lines).toEqual([]);
+    clock.advance(300);
+    expect(lines).toEqual([expect.stringContaining('pending')]);
+    reporter.update({ acks: { sessions: [{ ...joining, applied: () => unit.hash }] }, acked: 'all' });
+    clock.advance(300);
+    expect(lines[1]).toContain('programmed');
   });
 
   it('tells that an object is gone only if it was told of', () => {

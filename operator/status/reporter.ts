@@ -3,6 +3,7 @@
 // changes at once the first are printed and the others counted, the debug page has them all.
 
 import type { Store } from '#operator/store/store.ts';
+import { conditionTypes } from './conditions.ts';
 import { printChanges } from './print.ts';
 import type { ObjectStatus, StatusChange, StatusTable } from './status.ts';
 
@@ -19,6 +20,8 @@ export interface Reporter extends Disposable {
 
 /** Milliseconds for which things may still change. */
 const settleMs = 300;
+/** Pending is told after three seconds. */
+const mostPostponed = 9;
 const mostLines = 100;
 
 export function startReporter({ statuses, store, print, timer }: ReporterParts): Reporter {
@@ -27,10 +30,23 @@ export function startReporter({ statuses, store, print, timer }: ReporterParts):
   const told = new Map<string, string>();
   let cancel: (() => void) | null = null;
 
+  /** How often an object was left for the next time. */
+  const postponed = new Map<string, number>();
+
   const tell = (): void => {
     cancel = null;
-    const objects = new Map(changed);
-    changed.clear();
+    const objects = new Map<string, ObjectStatus | null>();
+    for (const [key, status] of changed) {
+      const times = postponed.get(key) ?? 0;
+      if (isPending(status) && times < mostPostponed) {
+        postponed.set(key, times + 1);
+        continue;
+      }
+      objects.set(key, status);
+      changed.delete(key);
+      postponed.delete(key);
+    }
+    if (changed.size > 0) cancel = timer(settleMs, tell);
     const lines = [...fileLines(store, told), ...objectLines(objects, store, told)];
     for (const line of lines.slice(0, mostLines)) print(line);
     if (lines.length > mostLines) print(`and ${lines.length - mostLines} more`);
@@ -45,6 +61,15 @@ export function startReporter({ statuses, store, print, timer }: ReporterParts):
       cancel?.();
     },
   };
+}
+
+/** Only the proxies' answer is missing. */
+function isPending(status: ObjectStatus | null): boolean {
+  const conditions = status?.conditions ?? [];
+  return (
+    conditions.some(({ type, status: holds }) => type === conditionTypes.programmed && holds === 'Unknown') &&
+    conditions.every(({ status: holds }) => holds !== 'False')
+  );
 }
 
 function objectLines(
