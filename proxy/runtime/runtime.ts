@@ -203,7 +203,11 @@ class MainRuntime implements Runtime {
     const all = plan.change.upserts.map((unit) =>
       reject(unit, 'BuildFailed', '', 'a data thread ended while it built the change'),
     );
-    this.units.apply({ ...plan.change, removes: [] }, all);
+    await this.threads.started();
+    const removal = { ...plan.change, upserts: [] };
+    const accepted = (): void => this.units.apply(plan.change, all);
+    const outcome = await this.threads.apply((index) => ({ ...plan.step(index), change: removal }), accepted);
+    if (outcome.died) accepted();
     return all;
   }
 
@@ -216,9 +220,8 @@ class MainRuntime implements Runtime {
     this.names.settle(accepted, removes, this.resolver);
     for (const name of removes) {
       this.kit.series.remove(name);
-      this.memory.remove(name);
       if (this.addresses.of(name) !== null) {
-        this.setTimer(releaseOf(name), this.settings.grace, () => void this.addresses.release(name));
+        this.setTimer(releaseOf(name), this.settings.grace, () => void this.release(name));
       }
     }
     for (const rejection of rejections) {
@@ -227,6 +230,12 @@ class MainRuntime implements Runtime {
     if ([...this.units.rejected.values()].some(({ rejection }) => mayHeal(rejection))) {
       this.setTimer('retry', retryMs, () => void this.retry());
     }
+  }
+
+  /** The data threads have closed it. */
+  private async release(listener: string): Promise<void> {
+    this.memory.remove(listener);
+    await this.addresses.release(listener);
   }
 
   /** Offers the data threads once more what may have become possible. */
