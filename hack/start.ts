@@ -18,19 +18,29 @@ import { exampleRequests, routeLines } from './start-lines.ts';
 
 const root = join(import.meta.dirname, '..');
 const proxies = 2;
-const echoPorts = [9001, 9002, 9003];
 
-using shutdown = onShutdown(() => process.exit(1));
-try {
-  await start(process.argv[2] ?? join(root, 'config', 'samples'), shutdown.signal);
-} catch (error) {
-  console.error(error instanceof PortTaken ? error.message : error);
-  process.exitCode = 1;
+export interface StartOptions {
+  readonly files: string;
+  readonly echoPorts: readonly number[];
+  readonly print: (text: string) => void;
 }
 
-class PortTaken extends Error {}
+/** A port that is needed belongs to another process. The message says what to do. */
+export class PortTaken extends Error {}
 
-async function start(files: string, signal: AbortSignal): Promise<void> {
+if (import.meta.main) {
+  using shutdown = onShutdown(() => process.exit(1));
+  const files = process.argv[2] ?? join(root, 'config', 'samples');
+  try {
+    await start({ files, echoPorts: [9001, 9002, 9003], print: console.log }, shutdown.signal);
+  } catch (error) {
+    console.error(error instanceof PortTaken ? error.message : error);
+    process.exitCode = 1;
+  }
+}
+
+/** Resolves when `signal` was aborted and everything has ended; rejects when it cannot start or a proxy ends. */
+export async function start({ files, echoPorts, print }: StartOptions, signal: AbortSignal): Promise<void> {
   await using run = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'easegress-start-'));
   run.defer(() => rm(dir, { recursive: true, force: true }));
@@ -40,12 +50,12 @@ async function start(files: string, signal: AbortSignal): Promise<void> {
   }
   const flags = ['--files', files, '--state-dir', join(dir, 'operator'), '--listen', '127.0.0.1:0'];
   const settings = readOperatorSettings([...flags, '--admin', '127.0.0.1:0', '--debug-port', '0'], {});
-  const print = (line: string): void => {
+  const printStatus = (line: string): void => {
     // At the start and at the end that no proxy is connected is no news.
-    if (!line.includes('(NoProxy)')) console.log(line);
+    if (!line.includes('(NoProxy)')) print(line);
   };
   const log = createLogger({ level: 'warn', format: 'text' });
-  const operator = run.use(await startOperator(settings, { log, print }));
+  const operator = run.use(await startOperator(settings, { log, print: printStatus }));
 
   const ports = listenerPorts(operator);
   for (const port of ports) {
@@ -55,16 +65,16 @@ async function start(files: string, signal: AbortSignal): Promise<void> {
     }
   }
   const children: Child[] = [];
-  for (let n = 1; n <= proxies; n++) children.push(run.use(await startProxy(n, operator, dir)));
+  for (let n = 1; n <= proxies; n++) children.push(run.use(await startProxy({ n, operator, dir, print })));
   await Promise.race([Promise.all(children.map((child) => ready(child, signal))), aborted(signal)]);
-  if (!signal.aborted) console.log(welcome(operator, children, relative(process.cwd(), files)));
+  if (!signal.aborted) print(welcome(operator, children, relative(process.cwd(), files)));
 
   const lost = children.map(async (child) => {
     await child.ended;
     if (!signal.aborted) throw new Error(`${child.name} has ended; see its messages above`);
   });
   await Promise.race([aborted(signal), ...lost]);
-  console.log('\nending …');
+  print('\nending …');
   void Promise.allSettled(lost);
 }
 
@@ -75,7 +85,14 @@ interface Child extends AsyncDisposable {
   readonly ended: Promise<unknown>;
 }
 
-async function startProxy(n: number, operator: Operator, dir: string): Promise<Child> {
+interface ProxyParts {
+  readonly n: number;
+  readonly operator: Operator;
+  readonly dir: string;
+  readonly print: (text: string) => void;
+}
+
+async function startProxy({ n, operator, dir, print }: ProxyParts): Promise<Child> {
   const name = `proxy-${n}`;
   const [adminPort, debugPort] = [await freePort(), await freePort()];
   const operatorDir = join(dir, 'operator');
@@ -102,7 +119,7 @@ async function startProxy(n: number, operator: Operator, dir: string): Promise<C
   });
   const ended = once(child, 'exit');
   for (const output of [child.stdout, child.stderr]) {
-    createInterface({ input: output }).on('line', (line) => console.log(`${name}  ${line}`));
+    createInterface({ input: output }).on('line', (line) => print(`${name}  ${line}`));
   }
   const net = (): void => endNow(child);
   process.on('exit', net);
