@@ -93,6 +93,25 @@ describe('status table', () => {
     expect(changed.get('Pipeline/default/p')?.conditions[2]).toMatchObject({ status: 'True', observedGeneration: 2 });
   });
 
+  it('a port that cannot be opened is told on every server of it, also when the one that decided it goes', () => {
+    const { compiler, table, change } = start(server('a', 'p'), server('b', 'p'), pipeline('p', 'x'));
+    const listener = 'listener/default/*:8080';
+    const refusal = diagnostic('PortInUse', { kind: 'HTTPServer', namespace: 'default', name: 'a' }, '', 'in use');
+    const [session] = fleetOf(() => compiler.units()).sessions as [SessionAcks];
+    const refusing = { ...session, rejected: new Map([[listener, [refusal]]]) };
+    const changed = table.update({ acks: { sessions: [refusing] }, acked: [listener] });
+    expect([...changed].map(([key, status]) => [key, status?.conditions[2]?.reason])).toEqual([
+      ['HTTPServer/default/a', 'PortInUse'],
+      ['HTTPServer/default/b', 'PortInUse'],
+    ]);
+    change({ type: 'delete', key: 'HTTPServer/default/a' });
+    expect(table.all.get('HTTPServer/default/b')?.conditions[2]?.reason).toBe('PortInUse');
+    const moved = change(upsert({ ...server('b', 'p', 2), spec: { ...server('b', 'p').spec, port: 8081 } }));
+    expect(moved.get('HTTPServer/default/b')?.conditions[2]?.reason).toBe('Pending');
+    change({ type: 'delete', key: 'HTTPServer/default/b' });
+    expect([...table.all.keys()]).toEqual(['Pipeline/default/p']);
+  });
+
   it('shares a unit among the objects that it comes from', () => {
     const filter = object('Filter', 'f', { kind: 'Mock', rules: [{ match: {}, code: 200 }] });
     const user = object('Pipeline', 'p', { filters: [{ name: 'mock', filterRef: { name: 'f' } }] });

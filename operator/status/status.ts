@@ -3,12 +3,12 @@
 // conditions are is decided in conditions.ts; here is only the bookkeeping.
 
 import type { Diagnostic } from '#proxy/contract/diagnostics.ts';
-import { unitKinds } from '#proxy/contract/units.ts';
 import type { CompileDelta } from '#operator/compile/result.ts';
 import { keyOf, type ObjectKey } from '#operator/resources/object.ts';
 import type { ObjectChange } from '#operator/store/store.ts';
 import { type AckState, noAcks } from './acks.ts';
 import { type Condition, conditionsOf } from './conditions.ts';
+import { UnitIndex } from './unit-index.ts';
 
 export interface ObjectStatus {
   readonly object: ObjectKey;
@@ -38,17 +38,16 @@ interface Entry {
   key: ObjectKey;
   generation: number;
   diagnostics: readonly Diagnostic[];
-  readonly units: Map<string, string>;
 }
 
 export function createStatusTable(): StatusTable {
   const entries = new Map<string, Entry>();
-  const origins = new Map<string, readonly string[]>();
+  const units = new UnitIndex();
   const statuses = new Map<string, ObjectStatus>();
   let acks: AckState = noAcks;
 
   const entryOf = (key: string, object: ObjectKey): Entry => {
-    const entry = entries.get(key) ?? { key: object, generation: 0, diagnostics: [], units: new Map() };
+    const entry = entries.get(key) ?? { key: object, generation: 0, diagnostics: [] };
     entries.set(key, entry);
     return entry;
   };
@@ -69,27 +68,7 @@ export function createStatusTable(): StatusTable {
   };
 
   const takeDelta = (delta: CompileDelta, dirty: Set<string>): void => {
-    for (const name of delta.removes) {
-      for (const key of origins.get(name) ?? []) {
-        entries.get(key)?.units.delete(name);
-        dirty.add(key);
-      }
-      origins.delete(name);
-    }
-    for (const { unit } of delta.upserts) {
-      if (unitKinds[unit.kind].live) continue;
-      const keys = unit.origins.map(keyOf);
-      for (const key of origins.get(unit.name) ?? []) {
-        if (keys.includes(key)) continue;
-        entries.get(key)?.units.delete(unit.name);
-        dirty.add(key);
-      }
-      for (const key of keys) {
-        entries.get(key)?.units.set(unit.name, unit.hash);
-        dirty.add(key);
-      }
-      origins.set(unit.name, keys);
-    }
+    units.take(delta, dirty);
     for (const [key, diagnostics] of delta.diagnostics) {
       const entry = entries.get(key);
       if (entry !== undefined) entry.diagnostics = diagnostics;
@@ -99,7 +78,7 @@ export function createStatusTable(): StatusTable {
 
   const takeAcked = (acked: Iterable<string> | 'all', dirty: Set<string>): void => {
     if (acked === 'all') for (const key of entries.keys()) dirty.add(key);
-    else for (const unit of acked) for (const key of origins.get(unit) ?? []) dirty.add(key);
+    else for (const unit of acked) for (const key of units.objectsOf(unit)) dirty.add(key);
   };
 
   return {
@@ -118,8 +97,9 @@ export function createStatusTable(): StatusTable {
           if (statuses.delete(key)) changed.set(key, null);
           continue;
         }
-        const { key: object, diagnostics, generation, units } = entry;
-        const conditions = conditionsOf({ generation, diagnostics, units, acks, previous: before?.conditions ?? [] });
+        const { key: object, diagnostics, generation } = entry;
+        const previous = before?.conditions ?? [];
+        const conditions = conditionsOf({ generation, diagnostics, units: units.unitsOf(key), acks, previous });
         if (before !== undefined && before.diagnostics === diagnostics && sameConditions(before.conditions, conditions))
           continue;
         const status = { object, conditions, diagnostics };
