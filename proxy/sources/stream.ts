@@ -92,8 +92,7 @@ export class StreamSource implements UnitSource {
         log.warn({ operator: address, reason: ended.reason }, 'operator connection ended; serving on');
       }
       this.lastError = ended.reason;
-      const longest = Math.min(times.longestWait, times.firstWait * 2 ** Math.min(failures, 20));
-      await pause(longest * random(), signal);
+      await pause(backOff(failures, times, random), signal);
     }
   }
 
@@ -113,6 +112,15 @@ export class StreamSource implements UnitSource {
       if (connected) this.operator = address;
     });
   }
+}
+
+/** Full jitter: anywhere up to a bound that doubles, so that a fleet does not come back in one moment. */
+export function backOff(
+  failures: number,
+  times: Pick<StreamTimes, 'firstWait' | 'longestWait'>,
+  random: () => number,
+): number {
+  return Math.min(times.longestWait, times.firstWait * 2 ** Math.min(failures, 30)) * random();
 }
 
 interface Ended {
