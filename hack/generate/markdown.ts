@@ -1,15 +1,7 @@
-// Tables and pages in the form that the formatter wants, so that generated and formatted are the same.
+// Tables of fields. Cells are not padded: one longer word would rewrite every line of a table.
 
-import { execFileSync } from 'node:child_process';
-import path from 'node:path';
 import { z } from 'zod';
 import { absenceOf, metaOf, shapeOf, unwrap, walkFields, type WalkedField } from '#proxy/primitives/shape.ts';
-
-const oxfmt = path.join(import.meta.dirname, '..', '..', 'node_modules', '.bin', 'oxfmt');
-
-export function formatMarkdown(text: string): string {
-  return execFileSync(oxfmt, ['--stdin-filepath=page.md'], { input: text, encoding: 'utf8' });
-}
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.map(escapeCell).join(' | ')} |\n`;

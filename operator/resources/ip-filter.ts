@@ -14,5 +14,3 @@ export const ipFilterSchema = z
       .default([]),
   })
   .meta({ description: 'Which client addresses may pass; the others get 403.', protects: true });
-
-export type IpFilterSpec = z.infer<typeof ipFilterSchema>;

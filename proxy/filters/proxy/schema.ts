@@ -94,5 +94,3 @@ export const proxySchema = defineFilterSchema({
     return found;
   },
 });
-
-export type ProxySpec = z.infer<typeof spec>;
