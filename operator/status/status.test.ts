@@ -71,6 +71,16 @@ describe('status table', () => {
     expect([...acked].map(([key, status]) => [key, programmed(status)])).toEqual([['Pipeline/default/p', 'True']]);
   });
 
+  it('an edit of the server that decides a port asks about no other server', () => {
+    const { compiler, table, change } = start(server('a', 'p'), server('b', 'p'), pipeline('p', 'x'));
+    const asked: string[] = [];
+    const [session] = fleetOf(() => compiler.units()).sessions as [SessionAcks];
+    table.update({ acks: { sessions: [{ ...session, holds: (unit) => (asked.push(unit), true) }] } });
+    change(upsert({ ...server('a', 'p', 2), spec: { ...server('a', 'p').spec, xForwardedFor: true } }));
+    expect(asked).toContain('owner/HTTPServer/default/a');
+    expect(asked).not.toContain('owner/HTTPServer/default/b');
+  });
+
   it('says nothing when nothing changed', () => {
     const { table, ack } = start(server('a', 'p'), pipeline('p', 'x'));
     expect(ack('all').size).toBe(0);

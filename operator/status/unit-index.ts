@@ -36,8 +36,10 @@ export class UnitIndex {
     const origins = new Set(unit.origins.map(keyOf));
     this.origins.set(unit.name, origins);
     const entry = this.entry(unit.name);
+    // An edit of the server that decides a port changes no bytes of the listener: the others need not know.
+    const changed = entry.hash !== unit.hash;
     entry.hash = unit.hash;
-    for (const object of entry.objects) this.link(object, unit.name, dirty);
+    if (changed) for (const object of entry.objects) this.link(object, unit.name, dirty);
     for (const object of origins) this.link(object, unit.name, dirty);
     for (const object of former) if (!origins.has(object)) this.unlink(object, unit.name, dirty);
     if (unit.kind !== 'owner') return;
