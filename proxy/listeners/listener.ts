@@ -56,6 +56,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
 }
 
 class OpenListener implements Listener, Swept, ArrivalOwner {
+  port = 0;
   readonly counters: ListenerCounters = { accepted: 0, open: 0, waiting: 0, turnedAway: 0 };
   private readonly options: ListenerOptions;
   private readonly server: Server;
@@ -83,10 +84,6 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
     this.server.on('connection', (socket) => this.onConnection(socket));
   }
 
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
-  }
-
   listen(): Promise<void> {
     const { address, port } = this.options.content;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -101,6 +98,7 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
       this.server.off('error', reject);
       // accept() may fail for want of descriptors; the next connection is tried again by the loop.
       this.server.on('error', () => {});
+      this.port = (this.server.address() as AddressInfo).port;
       watchClock(this);
       resolve();
     });

@@ -19,6 +19,7 @@ export class RawClient implements AsyncDisposable {
       this.received += data.toString('latin1');
       this.changed();
     });
+    this.socket.on('connect', () => this.changed());
     this.socket.on('end', () => {
       this.ended = true;
       this.changed();
