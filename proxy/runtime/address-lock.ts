@@ -1,6 +1,7 @@
-// One process per address and port. With reusePort the kernel lets a second process of the same user bind a port
-// that is taken, and would give it half of the connections without a word; so every process takes a lock by that name
-// first. The lock is a listening socket of the local kind: it goes with the process, however that ends.
+// One process per name: an address and port, or a folder of units. With reusePort the kernel lets a second process of
+// the same user bind a port that is taken, and would give it half of the connections without a word; so every process
+// takes a lock by that name first. The lock is a listening socket of the local kind: it goes with the process, however
+// that ends.
 
 import { createServer, connect, type Server } from 'node:net';
 import { unlinkSync } from 'node:fs';

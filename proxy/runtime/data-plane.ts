@@ -67,6 +67,7 @@ class ThreadPlane implements DataPlane {
   async prepare(step: PrepareStep): Promise<readonly Rejection[]> {
     this.abort();
     this.takeSeries(step);
+    this.upstreams.begin();
     const change: Preparing = { step, units: [], staged: new Map(), rejected: new Map() };
     this.preparing = change;
     for (const wire of step.change.upserts) this.read(wire, change);

@@ -53,7 +53,8 @@ export async function planChange(change: UnitChange, kit: PlanKit): Promise<Plan
     rejected,
     step: (thread) => ({
       change: offered,
-      resolved,
+      // As it is when the step is sent: what changed before that was told to threads that did not need it yet.
+      resolved: resolved(),
       shared: [...kit.memory.newPages(thread), ...shared],
       series,
       addresses,
@@ -69,17 +70,20 @@ async function placeOf(wire: WireUnit, addresses: Addresses): Promise<BindAddres
   return addresses.claim(unit);
 }
 
-async function resolveNames(units: readonly WireUnit[], kit: PlanKit): Promise<ResolvedNames> {
+/** Waits for new names; the returned function gives the addresses of all names of these units. */
+async function resolveNames(units: readonly WireUnit[], kit: PlanKit): Promise<() => ResolvedNames> {
   const names = new Set(units.flatMap(namesOfUnit));
-  if (names.size === 0) return {};
+  if (names.size === 0) return () => ({});
   if (!kit.names.hasAll(names)) {
     let cancel = (): void => undefined;
     const patience = new Promise<void>((resolve) => (cancel = kit.timer(resolvePatienceMs, resolve)));
     await Promise.race([kit.resolver.use(new Set([...kit.names.all(), ...names])), patience]);
     cancel();
   }
-  const known = kit.resolver.current();
-  return Object.fromEntries([...names].flatMap((name) => (known[name] === undefined ? [] : [[name, known[name]]])));
+  return () => {
+    const known = kit.resolver.current();
+    return Object.fromEntries([...names].flatMap((name) => (known[name] === undefined ? [] : [[name, known[name]]])));
+  };
 }
 
 function assignSeries(units: readonly WireUnit[], table: SeriesTable): Record<string, number> {

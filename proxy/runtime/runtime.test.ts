@@ -281,6 +281,11 @@ describe('units on disk', () => {
     expect([...(await loadUnits(stateDir, log)).units.keys()]).toEqual(['listener/a']);
   });
 
+  it('belong to one proxy at a time', async () => {
+    await World.start(stateDir);
+    await expect(World.start(stateDir)).rejects.toThrow(`another proxy keeps its units in ${stateDir}`);
+  });
+
   it('hold live units as well', async () => {
     const world = await World.start(stateDir);
     const unit = { kind: 'endpoints', name: 'endpoints/a', hash: '1', origins: [], content: {} };

@@ -7,12 +7,15 @@
 // A listener whose port is taken is tried again every ten seconds. Ready means: a change came from an operator, or
 // none answered for five seconds and the units from disk serve (then the proxy is stale, which a metric says).
 
+import path from 'node:path';
 import type { LiveChange, Rejection, UnitChange } from '#proxy/contract/messages.ts';
+import { sha256 } from '#proxy/primitives/crypto/digest.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { SeriesTable } from '#proxy/process/series-table.ts';
 import { loadUnits, openJournal, type Journal } from '#proxy/sources/disk.ts';
 import type { ApplyResult, UnitSink, UnitTable as SentTable } from '#proxy/sources/source.ts';
 import type { Resolver } from '#proxy/upstream/resolver.ts';
+import { takeLock, type AddressLock } from './address-lock.ts';
 import { Addresses, mayHeal } from './addresses.ts';
 import { ChangeQueue, type QueuedChange } from './change-queue.ts';
 import { NamesInUse } from './names.ts';
@@ -63,8 +66,10 @@ const expireMs = 30_000;
 
 /** Resolves when the units from disk, if there are any, serve. */
 export async function createRuntime(settings: RuntimeSettings, kit: RuntimeKit): Promise<Runtime> {
-  const runtime = new MainRuntime(settings, kit);
+  await using failed = new AsyncDisposableStack();
+  const runtime = failed.use(new MainRuntime(settings, kit));
   await runtime.start();
+  failed.move();
   return runtime;
 }
 
@@ -82,6 +87,7 @@ class MainRuntime implements Runtime {
   private readonly queue = new ChangeQueue<ApplyResult>((change) => this.applyOne(change));
   private readonly timers = new Map<string, () => void>();
   private journal: Journal | null = null;
+  private stateLock: AddressLock | null = null;
   private fromOperator = false;
   private fromDisk = false;
   private waitedForOperator = false;
@@ -103,6 +109,8 @@ class MainRuntime implements Runtime {
     const { log, now } = this.kit;
     await this.threads.started();
     if (stateDir !== '') {
+      this.stateLock = await takeLock(`state/${sha256(path.resolve(stateDir)).toString('hex', 0, 16)}`);
+      if (this.stateLock === null) throw new Error(`another proxy keeps its units in ${stateDir}`);
       const { version, units } = await loadUnits(stateDir, log);
       this.units.keep(units.values());
       if (units.size > 0) {
@@ -172,6 +180,7 @@ class MainRuntime implements Runtime {
     await this.threads[Symbol.asyncDispose]();
     await this.journal?.[Symbol.asyncDispose]();
     await this.addresses[Symbol.asyncDispose]();
+    await this.stateLock?.release();
   }
 
   private async applyOne(change: QueuedChange): Promise<ApplyResult> {

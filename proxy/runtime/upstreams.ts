@@ -17,8 +17,15 @@ export class Upstreams {
   /** Name in a server URL, or unit of endpoints → upstreams that use it. */
   private readonly users = new Map<string, Set<string>>();
 
+  /** What main told of names since the change began that is being prepared. */
+  private news: Record<string, readonly string[]> = {};
+
   constructor(kit: UpstreamKit) {
     this.kit = kit;
+  }
+
+  begin(): void {
+    this.news = {};
   }
 
   /** Throws when it cannot be built. */
@@ -30,6 +37,7 @@ export class Upstreams {
       commit: () => {
         const slot = this.slots.slot(name);
         const previous = slot.current;
+        instance.setResolved(this.news);
         if (content.endpoints !== null) instance.setEndpoints(this.endpoints.get(content.endpoints) ?? null);
         if (previous !== null) instance.inherit(previous);
         slot.current = instance;
@@ -62,6 +70,7 @@ export class Upstreams {
   }
 
   setResolved(names: ResolvedNames): void {
+    Object.assign(this.news, names);
     const touched = new Set<UpstreamInstance>();
     for (const name of Object.keys(names)) for (const user of this.instancesOf(`name ${name}`)) touched.add(user);
     for (const user of touched) user.setResolved(names);

@@ -131,7 +131,7 @@ class DiskJournal implements Journal {
 
   private async rewrite(): Promise<void> {
     const { version, units } = this.options.state();
-    const records = [...encodeChange({ version, upserts: [...units], removes: [] })];
+    const upserts = [...units];
     // Everything queued so far is in that state; what comes from now on is appended to the new file.
     this.queue = [];
     this.queuedBytes = 0;
@@ -143,9 +143,15 @@ class DiskJournal implements Journal {
     const temporary = `${this.file}.new`;
     await rm(temporary, { force: true });
     const handle = await open(temporary, 'ax', 0o600);
+    let bytes: number;
     try {
       await handle.appendFile(journalHeader);
-      for (const record of records) await handle.appendFile(record);
+      bytes = journalHeader.length;
+      // Record by record, so that a large state holds up nobody.
+      for (const record of encodeChange({ version, upserts, removes: [] })) {
+        await handle.appendFile(record);
+        bytes += record.length;
+      }
       await handle.datasync();
       await rename(temporary, this.file);
     } catch (error) {
@@ -154,7 +160,7 @@ class DiskJournal implements Journal {
       throw error;
     }
     this.handle = handle;
-    this.baseBytes = records.reduce((sum, record) => sum + record.length, journalHeader.length);
+    this.baseBytes = bytes;
     this.appendedBytes = 0;
   }
 
