@@ -57,6 +57,11 @@ export interface Body {
   resume(): void;
   /** The owner wants no more of it; the sender frees what it holds. Allowed at any time, also before start(). */
   cancel(cause: ProxyError | null): void;
+  /**
+   * Optional on both sides. A receiver that got `data` straight from this body, has passed it to nobody else and needs
+   * it no more gives it back, and the sender may use the memory again. Bodies that wrap another one do not offer it.
+   */
+  recycle?(data: Buffer): void;
 }
 
 export interface Peer {
