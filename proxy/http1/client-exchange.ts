@@ -6,6 +6,7 @@ import type { Body, BodySink, RequestHead, ResponseHead } from '#proxy/exchange/
 import { ProxyError } from '#proxy/exchange/error.ts';
 import type { HeaderList } from '#proxy/exchange/headers.ts';
 import { noBody, requestHead, trailerSection } from './client-head.ts';
+import { freeSlab, type Slab } from './read-memory.ts';
 import type { WriteBatch } from './write-batch.ts';
 
 export interface OutgoingRequest extends RequestHead {
@@ -72,6 +73,8 @@ export class ClientExchange implements Body, BodySink {
   private paused = false;
   private over = false;
   private clientEnded = false;
+  /** Memory that chunks were lent from and that has not come back. */
+  private slabs = noSlabs;
   private originEnded = false;
 
   constructor(connection: ExchangeConnection, request: OutgoingRequest, body: Body | null, observer: ExchangeObserver) {
@@ -187,7 +190,31 @@ export class ClientExchange implements Body, BodySink {
     if (this.headSeen) this.observer.done(cause);
   }
 
+  /** The receiver has written the chunk and refers to it no more. */
+  recycle(data: Buffer): void {
+    const { slabs } = this;
+    for (let i = 0; i < slabs.length; i++) {
+      const slab = slabs[i] as Slab;
+      if (slab.memory.buffer !== data.buffer) continue;
+      if (--slab.lent > 0) return;
+      slabs.splice(i, 1);
+      if (!slab.busy) freeSlab(slab);
+      return;
+    }
+  }
+
   // ── from the connection ──
+
+  /** A chunk of it is about to be delivered. */
+  lend(slab: Slab): void {
+    if (slab.lent++ > 0) return;
+    if (this.slabs === noSlabs) this.slabs = [];
+    this.slabs.push(slab);
+  }
+
+  get started(): boolean {
+    return this.sink !== null;
+  }
 
   /** The answer's bytes may not be read yet. */
   get holding(): boolean {
@@ -320,5 +347,7 @@ class TunnelSink implements BodySink {
     this.exchange.fail(cause);
   }
 }
+
+const noSlabs: Slab[] = [];
 
 const discard: BodySink = { chunk() {}, end() {}, error() {} };

@@ -187,6 +187,58 @@ describe('the answer', () => {
   });
 });
 
+describe('memory of a long body', () => {
+  function counting(size: number): Buffer {
+    const bytes = Buffer.alloc(size);
+    for (let i = 0; i < size; i += 4) bytes.writeUInt32LE(i, i);
+    return bytes;
+  }
+
+  it('is used again when the receiver gives it back, and never before', async () => {
+    const long = counting(4 * 1024 * 1024);
+    await using raw = await startRawOrigin((connection) => {
+      connection.onRequest(() => {
+        connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${long.length}\r\n\r\n`);
+        connection.send(long);
+      });
+    });
+    const client = await new TestConnection().open(raw);
+    const received = client.send({}, { read: false });
+    await received.until((each) => each.status === 200);
+    const memories = new Set<ArrayBufferLike>();
+    const kept: Buffer[] = [];
+    let size = 0;
+    let wrong = 0;
+    let chunks = 0;
+    await new Promise<void>((resolve, reject) => {
+      received.source?.start({
+        chunk(data) {
+          if (!data.equals(long.subarray(size, size + data.length))) wrong++;
+          size += data.length;
+          chunks++;
+          memories.add(data.buffer);
+          // Every fourth one is kept, as by somebody who needs it for longer.
+          if (chunks % 4 === 0) kept.push(data, long.subarray(size - data.length, size));
+          else received.source?.recycle?.(data);
+        },
+        end: () => resolve(),
+        error: reject,
+      });
+    });
+    expect([size, wrong]).toEqual([long.length, 0]);
+    for (let i = 0; i < kept.length; i += 2) expect(kept[i]?.equals(kept[i + 1] as Buffer)).toBe(true);
+    expect(memories.size).toBeLessThan(chunks);
+  });
+
+  it('that comes back twice, or is not its own, does no harm', async () => {
+    const { received } = await exchange(answer('x'.repeat(40_000)));
+    const [chunk] = received.chunks;
+    for (let i = 0; i < 3; i++) received.source?.recycle?.(chunk as Buffer);
+    received.source?.recycle?.(Buffer.from('foreign'));
+    expect(received.text.length).toBe(40_000);
+  });
+});
+
 describe('limits of the answer', () => {
   it('refuses a declared body over the limit before anything is passed on', async () => {
     const { received } = await exchange(answer('12345'), undefined, {}, { maxBody: 4 });

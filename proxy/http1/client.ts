@@ -16,6 +16,7 @@ import { ClientExchange, type Destination, type ExchangeObserver, type OutgoingR
 import { viaName, viaValue } from './client-head.ts';
 import { parserLimits } from './limits.ts';
 import { MessageParser, parseEvent } from './parser.ts';
+import { freeSlab, readBytes, type Slab, takeSlab } from './read-memory.ts';
 import { WriteBatch, type WriteOwner } from './write-batch.ts';
 
 export interface ConnectionOwner {
@@ -25,8 +26,7 @@ export interface ConnectionOwner {
   closed(): void;
 }
 
-const readBytes = 64 * 1024;
-/** A read at least this long in a body switches to memory of the connection's own. */
+/** A read at least this long in a body switches to memory that is passed on by reference. */
 const longRead = 16 * 1024;
 const maxInterim = 16;
 
@@ -51,8 +51,7 @@ export class ClientConnection implements WriteOwner {
   private reading = false;
   private ended = false;
   private gone = false;
-  private slab: Buffer | null = null;
-  private slabUsed = 0;
+  private slab: Slab | null = null;
   private longBody = false;
 
   constructor(owner: ConnectionOwner) {
@@ -101,7 +100,7 @@ export class ClientConnection implements WriteOwner {
     if (this.reading) return;
     if (held !== null) {
       this.held = null;
-      this.consume(held, true);
+      this.consume(held, null, true);
     }
     if (this.held !== null || this.exchange === null || this.exchange.holding) return;
     if (this.ended) this.finish();
@@ -113,7 +112,7 @@ export class ClientConnection implements WriteOwner {
     if (this.reading) return;
     const { exchange, held } = this;
     this.held = null;
-    if (held !== null) this.consume(held, true);
+    if (held !== null) this.consume(held, null, true);
     else exchange?.abandon(null);
   }
 
@@ -134,34 +133,31 @@ export class ClientConnection implements WriteOwner {
   }
 
   private nextBuffer(): Buffer {
-    if (!this.longBody) {
-      this.slab = null;
-      return sharedBuffer;
+    if (this.longBody) {
+      this.slab ??= takeSlab();
+      return this.slab.memory;
     }
-    if (this.slab === null || readBytes - this.slabUsed < longRead) {
-      this.slab = Buffer.allocUnsafeSlow(readBytes);
-      this.slabUsed = 0;
-    }
-    return this.slab.subarray(this.slabUsed);
+    if (this.slab !== null) freeSlab(this.slab);
+    this.slab = null;
+    return sharedBuffer;
   }
 
   private received(size: number): boolean {
-    const { slab } = this;
-    let data: Buffer;
-    if (slab === null) {
-      data = sharedBuffer.subarray(0, size);
-    } else {
-      data = slab.subarray(this.slabUsed, this.slabUsed + size);
-      this.slabUsed += size;
+    const { slab, held } = this;
+    const data = (slab?.memory ?? sharedBuffer).subarray(0, size);
+    if (held !== null) this.held = Buffer.concat([held, data]);
+    else this.consume(data, slab, false);
+    if (slab !== null && slab.lent > 0) {
+      // What has been lent is not read into again before it came back.
+      slab.busy = false;
+      this.slab = null;
     }
-    if (this.held !== null) this.held = Buffer.concat([this.held, data]);
-    else this.consume(data, slab !== null);
     this.longBody = size >= longRead && this.exchange !== null && this.exchange.headSeen;
     return true;
   }
 
-  /** `owned`: nobody writes to `data` again, so that parts of it may be given away. */
-  private consume(data: Buffer, owned: boolean): void {
+  /** `data` lies in a slab, or in memory of its own (`owned`), or in the buffer that every connection reads to. */
+  private consume(data: Buffer, slab: Slab | null, owned: boolean): void {
     const { exchange, parser } = this;
     if (exchange === null) {
       // An origin that speaks unasked says that it closes (408), or is out of step: its bytes answer no request.
@@ -171,14 +167,14 @@ export class ClientConnection implements WriteOwner {
     this.reading = true;
     let at = 0;
     while (this.exchange === exchange) {
-      if (exchange.holding) {
-        this.hold(data, at, owned);
+      if (exchange.holding && (at < data.length || !exchange.started)) {
+        this.hold(data.subarray(at), slab, owned);
         break;
       }
       const event = parser.next(data, at);
       at = parser.offset;
       if (event === parseEvent.chunk) {
-        exchange.deliver(owned ? parser.chunk : Buffer.from(parser.chunk));
+        this.give(exchange, parser.chunk, slab, owned);
       } else if (event === parseEvent.head) {
         this.onHead(exchange, at === data.length);
       } else if (event === parseEvent.end) {
@@ -187,11 +183,11 @@ export class ClientConnection implements WriteOwner {
         exchange.fail(new ProxyError('UpstreamProtocol', parser.failText));
       } else {
         if (parser.isTunnel && at < data.length) {
-          const rest = data.subarray(at);
-          exchange.deliver(owned ? rest : Buffer.from(rest));
+          this.give(exchange, data.subarray(at), slab, owned);
           at = data.length;
           continue;
         }
+        if (exchange.holding) this.stop();
         break;
       }
     }
@@ -199,9 +195,33 @@ export class ClientConnection implements WriteOwner {
     if (exchange.skipping && this.exchange === exchange) exchange.abandon(null);
   }
 
-  private hold(data: Buffer, at: number, owned: boolean): void {
-    const rest = data.subarray(at);
-    this.held = owned ? rest : Buffer.from(rest);
+  private give(exchange: ClientExchange, chunk: Buffer, slab: Slab | null, owned: boolean): void {
+    if (slab !== null) {
+      exchange.lend(slab);
+      exchange.deliver(chunk);
+    } else if (owned || chunk.length < longRead) {
+      exchange.deliver(owned ? chunk : Buffer.from(chunk));
+    } else {
+      const copy = takeSlab();
+      copy.busy = false;
+      exchange.lend(copy);
+      exchange.deliver(copy.memory.subarray(0, chunk.copy(copy.memory)));
+    }
+  }
+
+  /** Keeps what nobody takes yet. */
+  private hold(rest: Buffer, slab: Slab | null, owned: boolean): void {
+    if (owned) this.held = rest;
+    else if (slab === null) this.held = Buffer.from(rest);
+    else {
+      // Never given back: a held part has no receiver who could.
+      slab.lent++;
+      this.held = rest;
+    }
+    this.stop();
+  }
+
+  private stop(): void {
     this.stopped = true;
     this.socket?.pause();
   }

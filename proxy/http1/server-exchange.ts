@@ -116,10 +116,10 @@ export class ServerExchange implements Exchange, BodySink {
       const size = `${data.length.toString(16)}\r\n`;
       this.bytesOut += size.length + 2;
       writer.add(size);
-      writer.add(data);
+      writer.addLent(data, this.source);
       writer.add('\r\n');
     } else {
-      writer.add(data);
+      writer.addLent(data, this.source);
     }
     if (!this.sourcePaused && writer.full) {
       this.sourcePaused = true;

@@ -12,6 +12,11 @@ export interface WriteOwner {
   flushed(): void;
 }
 
+/** Takes memory back once the kernel has its bytes: a Body that offers recycle(). */
+export interface Lender {
+  recycle?(data: Buffer): void;
+}
+
 /** Parts of a message up to this size are joined into one string: one small copy instead of a vectored write. */
 const joinBytes = 16 * 1024;
 
@@ -29,6 +34,10 @@ export class WriteBatch {
   private blocked = false;
   /** `full` was true when somebody looked. */
   private toldFull = false;
+  /** Parts that go back to their lenders, and how many of them were handed to the socket. */
+  private lent: Buffer[] = [];
+  private lenders: Lender[] = [];
+  private lentWritten = 0;
 
   constructor(socket: Socket, owner: WriteOwner, maxQueued = 64 * 1024) {
     this.socket = socket;
@@ -41,6 +50,15 @@ export class WriteBatch {
     this.parts.push(part);
     this.queued += part.length;
     if (!this.scheduled) this.schedule();
+  }
+
+  /** Queues bytes that go back to `lender` when it offers to take them. */
+  addLent(part: Buffer, lender: Lender | null): void {
+    if (lender !== null && lender.recycle !== undefined) {
+      this.lent.push(part);
+      this.lenders.push(lender);
+    }
+    this.add(part);
   }
 
   /** FIN after what is queued. */
@@ -65,11 +83,16 @@ export class WriteBatch {
     this.parts = [];
     this.queued = 0;
     this.ending = false;
+    // The socket may still refer to them.
+    this.lent = [];
+    this.lenders = [];
+    this.lentWritten = 0;
   }
 
   /** To be called on the socket's `drain`. */
   drained(): void {
     this.blocked = false;
+    if (this.lentWritten > 0) this.giveBack();
     this.tellWritable();
   }
 
@@ -82,6 +105,10 @@ export class WriteBatch {
       this.blocked = !this.write(parts);
       this.parts = parts.length === 1 ? (parts.pop(), parts) : [];
       this.queued = 0;
+      if (this.lent.length > 0) {
+        this.lentWritten = this.lent.length;
+        this.giveBack();
+      }
       this.owner.flushed();
       this.tellWritable();
     }
@@ -101,6 +128,16 @@ export class WriteBatch {
     for (const part of parts) more = typeof part === 'string' ? socket.write(part, 'latin1') : socket.write(part);
     socket.uncork();
     return more;
+  }
+
+  private giveBack(): void {
+    // Bytes that the kernel has not taken yet are still read from.
+    if (this.socket.writableLength > 0) return;
+    const count = this.lentWritten;
+    const lent = this.lent.splice(0, count);
+    const lenders = this.lenders.splice(0, count);
+    this.lentWritten = 0;
+    for (let i = 0; i < count; i++) lenders[i]?.recycle?.(lent[i] as Buffer);
   }
 
   private tellWritable(): void {
