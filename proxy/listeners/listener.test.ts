@@ -50,7 +50,7 @@ describe('a listener', () => {
     await using kit = await startHttp1({ content: { maxConnections: 1 }, limits: { maxWaiting: 1 } });
     const first = kit.client().send(get);
     await first.untilReceived('200 OK');
-    const second = kit.client().send(get);
+    kit.client().send(get);
     while (kit.listener.counters.waiting === 0) await pause();
     const third = kit.client();
     await third.untilEnd();
@@ -72,7 +72,7 @@ describe('a listener', () => {
     await using kit = await startHttp1({ content: { maxConnections: 1 } });
     const first = kit.client().send(get);
     await first.untilReceived('200 OK');
-    const second = kit.client().send(get);
+    kit.client().send(get);
     await pause();
     kit.listener.update(listenerContent({ maxConnections: 2, keepAlive: false }));
     expect(await second.untilEnd()).toContain('Connection: close');
