@@ -9,14 +9,6 @@ export interface EchoUpstream extends AsyncDisposable {
   readonly port: number;
 }
 
-export interface Echo {
-  readonly server: string;
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly bodyBytes: number;
-}
-
 /** Resolves when it listens; rejects with EADDRINUSE when the port is taken. */
 export async function startEchoUpstream(name: string, port = 0): Promise<EchoUpstream> {
   const server = createServer((request, response) => {

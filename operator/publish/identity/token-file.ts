@@ -33,14 +33,6 @@ export async function tokenFileVerifier(path: string): Promise<IdentityVerifier>
   };
 }
 
-/** The token that a proxy shows: the first of the file. */
-export async function readToken(path: string): Promise<string> {
-  const text = await readPrivateFile(path);
-  const first = text === null ? undefined : lines(text)[0]?.[0];
-  if (first === undefined) throw new Error(`${path} holds no token`);
-  return first;
-}
-
 async function load(path: string): Promise<{ entries: readonly Entry[]; stamp: string }> {
   const seen = await stamp(path);
   const text = (await readPrivateFile(path)) ?? '';
