@@ -5,9 +5,6 @@
 // someone with the wrong Node gets one line and no stack of syntax errors.
 
 import { isMainThread, workerData } from 'node:worker_threads';
-import type { Sessions } from './publish/sessions.ts';
-import type { UnitSink, UnitSource } from '#proxy/sources/source.ts';
-import type { StreamConversation } from '#proxy/sources/stream-conversation.ts';
 
 const usage = `easegress: a service gateway
 
@@ -100,14 +97,12 @@ async function runBoth(argv: readonly string[]): Promise<number> {
   const { createLogger } = await import('#proxy/process/logger.ts');
   const { startControl } = await import('./main.ts');
   const { runProxy } = await import('#proxy/main.ts');
-  const { StreamConversation } = await import('#proxy/sources/stream-conversation.ts');
+  const { localSource } = await import('./local-source.ts');
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
   // The access log may have standard output for itself.
   const control = await startControl({ files, log, print: (line) => void process.stderr.write(`${line}\n`) });
   try {
-    const self = { name: settings.name, build: '', unitKinds: [], filterKinds: [] };
-    const converse = (sink: UnitSink): StreamConversation => new StreamConversation(sink, self, log);
-    await runProxy(settings, { log, source: () => new LocalSource(control.sessions, converse) });
+    await runProxy(settings, { log, source: () => localSource(control.sessions, settings.name, log) });
   } finally {
     await control[Symbol.asyncDispose]();
   }
@@ -129,64 +124,6 @@ function takeFiles(argv: readonly string[]): { files: string; rest: string[] } {
 
 function longFlag(argument: string): string {
   return argument === '-f' ? '--files' : argument;
-}
-
-/**
- * An operator in the same process as the source of a proxy's units: the two halves of the conversation, joined without
- * bytes. Messages are handed over in later turns, as a network would, so that neither half is entered twice.
- */
-class LocalSource implements UnitSource {
-  private readonly sessions: Sessions;
-  private readonly converse: (sink: UnitSink) => StreamConversation;
-  private stopped = false;
-  private end: () => void = () => {};
-
-  constructor(sessions: Sessions, converse: (sink: UnitSink) => StreamConversation) {
-    this.sessions = sessions;
-    this.converse = converse;
-  }
-
-  start(sink: UnitSink): Promise<void> {
-    this.connect(this.converse(sink));
-    return Promise.resolve();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.stopped = true;
-    this.end();
-    return Promise.resolve();
-  }
-
-  private connect(conversation: StreamConversation): void {
-    const identity = { name: 'local', audiences: ['default'], validForMs: null };
-    const again = (): void => {
-      this.end();
-      if (!this.stopped) this.connect(conversation);
-    };
-    const session = this.sessions.open(
-      identity,
-      {
-        send(message) {
-          queueMicrotask(() => conversation.receive(message));
-          return true;
-        },
-        close: () => {},
-      },
-      () => Promise.resolve(identity),
-    );
-    if (session === null) return;
-    this.end = () => {
-      conversation.disconnected();
-      session.closed();
-    };
-    conversation.connected({
-      send: (message) => queueMicrotask(() => session.receive(message)),
-      fail: again,
-      goodbye: again,
-      welcomed: () => {},
-      acknowledged: () => {},
-    });
-  }
 }
 
 async function showVersion(): Promise<number> {

@@ -74,6 +74,8 @@ export const rooms: Readonly<Record<string, Room>> = {
   'operator/loop.ts': { rooms: ['operator', 'proxy/process', ...contract] },
   'operator/main.ts': { rooms: ['operator', 'proxy/process', ...contract] },
   'operator/settings.ts': { rooms: ['proxy/primitives', 'proxy/process'], packages: ['zod'] },
+  // Where the two halves meet in one process.
+  'operator/local-source.ts': { rooms: ['operator/publish', 'proxy/process', 'proxy/sources'] },
   // The only file that imports both mains.
   'operator/cli.ts': { rooms: ['operator', 'proxy'] },
 
