@@ -17,7 +17,7 @@ export function decodedPathOf(target: string): string {
 }
 
 /** `raw` with its escapes decoded, as UTF-8. */
-function decodeEscapes(raw: string): string {
+export function decodeEscapes(raw: string): string {
   const bytes = Buffer.allocUnsafe(raw.length);
   let length = 0;
   for (let i = 0; i < raw.length; i++) {
@@ -30,7 +30,7 @@ function decodeEscapes(raw: string): string {
 }
 
 /** Value of the escape at `i`, or -1. */
-function escapeAt(text: string, i: number): number {
+export function escapeAt(text: string, i: number): number {
   if (text.charCodeAt(i) !== percent) return -1;
   const high = hexDigit(text.charCodeAt(i + 1));
   const low = hexDigit(text.charCodeAt(i + 2));
@@ -67,7 +67,8 @@ function characterSize(lead: number): number {
   return lead < 0xf5 ? 4 : 0;
 }
 
-function decodeStrict(bytes: Buffer): string | null {
+/** UTF-8 as text, null when it is none. */
+export function decodeStrict(bytes: Buffer): string | null {
   try {
     return strict.decode(bytes);
   } catch {

@@ -102,6 +102,7 @@ describe('CidrSet', () => {
     expect(() => new CidrSet([entry])).toThrow(`"${entry}"`);
   });
 
+  // But for ::/0, of which Node thinks that it holds IPv4 addresses; Go, and so Easegress, does not.
   it('agrees with BlockList of Node for many entries', () => {
     const address = fc.oneof(
       fc
@@ -112,7 +113,7 @@ describe('CidrSet', () => {
         .map(([head, a, b]) => `${head}0${a}::${b.toString(16)}`),
     );
     const entry = fc
-      .tuple(address, fc.nat(128))
+      .tuple(address, fc.integer({ min: 1, max: 128 }))
       .map(([text, n]) => ({ text, prefix: text.includes(':') ? n : n % 33 }));
     fc.assert(
       fc.property(fc.array(entry, { maxLength: 40 }), fc.array(address, { maxLength: 20 }), (entries, addresses) => {
