@@ -6,7 +6,7 @@
 
 import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
 import { keyOf, type RawObject } from '#operator/resources/object.ts';
-import { readDocument, type DocumentFinding } from './documents.ts';
+import { readDocument, type DocumentFinding, type DocumentReading } from './documents.ts';
 import type { FileProblem, FileText } from './manifest-folder.ts';
 import type { ObjectEvent } from './object-event.ts';
 import { readYaml, type YamlPart } from './yaml.ts';
@@ -124,7 +124,7 @@ function readState(place: string, text: string, before: FileState | undefined): 
   const objects = new Map<string, RawObject>();
   for (const { line, value } of yaml.documents) {
     const location = `${place}:${line}`;
-    const read = readDocument(value, location);
+    const read = readOnce(value, location);
     findings.push(...read.findings.map((finding) => aboutDocument(place, location, finding)));
     for (const object of read.objects) {
       const key = keyOf(object);
@@ -140,8 +140,21 @@ function readState(place: string, text: string, before: FileState | undefined): 
   return { parts: yaml.parts, objects, findings, told: before?.told ?? [] };
 }
 
+const readings = new WeakMap<object, { readonly location: string; readonly reading: DocumentReading }>();
+
+/** Parts that did not change keep their values, so a large file costs what has changed in it. */
+function readOnce(value: unknown, location: string): DocumentReading {
+  if (typeof value !== 'object' || value === null) return readDocument(value, location);
+  const known = readings.get(value);
+  if (known?.location === location) return known.reading;
+  const reading = readDocument(value, location);
+  readings.set(value, { location, reading });
+  return reading;
+}
+
 /** The one known before when nothing changed, so that nobody is told. */
 function sameAs(known: RawObject | undefined, object: RawObject): RawObject {
+  if (known === object) return object;
   if (known === undefined || known.location !== object.location || known.imported !== object.imported) return object;
   return JSON.stringify([known.spec, known.labels, known.annotations]) ===
     JSON.stringify([object.spec, object.labels, object.annotations])

@@ -103,6 +103,18 @@ describe('forms', () => {
     expect(witness.batches).toEqual([[{ type: 'synced' }]]);
   });
 
+  it('a single file may be named by a link, because a person has chosen it', async () => {
+    await mkdir(path.join(folder, 'x'));
+    await put('x/real.yaml', server('a'));
+    await symlink('x/real.yaml', path.join(folder, 'link.yaml'));
+    await source[Symbol.asyncDispose]();
+    source = fileSource(path.join(folder, 'link.yaml'));
+    await start();
+    expect(witness.names()).toEqual(['HTTPServer/a']);
+    await put('x/real.yaml', server('b'));
+    await witness.until(() => witness.names().join() === 'HTTPServer/b');
+  });
+
   it('a single file may be named in place of a folder', async () => {
     await put('a.yaml', server('a'));
     await put('b.yaml', server('b'));

@@ -16,7 +16,7 @@ import {
   readManifest,
   signatureOf,
   type FileProblem,
-  type FileText,
+  type SignedContents,
 } from './manifest-folder.ts';
 import type { ObjectEvent, ObjectSource } from './object-event.ts';
 
@@ -152,7 +152,7 @@ class FileSource implements ObjectSource {
     const events: ObjectEvent[] = [];
     for (let from = 0; from < places.length && !this.stopped.signal.aborted; from += atOnce) {
       const some = places.slice(from, from + atOnce);
-      const read = await Promise.all(some.map((place) => readSigned(folder, place)));
+      const read = await Promise.all(some.map((place) => readManifest(folder, place)));
       for (const [index, place] of some.entries()) events.push(...this.take(place, read[index] as SignedContents));
     }
     return events;
@@ -254,20 +254,8 @@ async function findBase(place: string): Promise<Base | null> {
   try {
     const real = await realpath(place);
     if ((await lstat(real)).isDirectory()) return { folder: real, file: null };
-    // The folder of the name, not of what a link leads to: that is where an editor writes by renaming.
-    return { folder: await realpath(path.dirname(place)), file: path.basename(place) };
+    return { folder: path.dirname(real), file: path.basename(real) };
   } catch {
     return null; // the caller tells it as a finding and looks again later
   }
-}
-
-interface SignedContents {
-  readonly signature: string;
-  readonly contents: FileText | FileProblem | null;
-}
-
-/** The signature is taken first: a change in between is seen as one later. */
-async function readSigned(folder: string, place: string): Promise<SignedContents> {
-  const signature = await signatureOf(path.join(folder, place));
-  return { signature, contents: await readManifest(folder, place) };
 }

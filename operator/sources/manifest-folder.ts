@@ -2,8 +2,8 @@
 // size, no links out of the folder, no pipes or devices. Names that begin with a dot are not looked at; that is how
 // Kubernetes lays out mounted ConfigMaps (`web.yaml` links to `..data/web.yaml`) and editors hide their copies.
 
-import { constants } from 'node:fs';
-import { lstat, open, readdir, realpath, type FileHandle } from 'node:fs/promises';
+import { constants, type BigIntStats } from 'node:fs';
+import { lstat, open, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { maxFileBytes } from './yaml.ts';
 
@@ -71,48 +71,72 @@ export interface FileText {
   readonly text: string;
 }
 
-/** The text of a manifest, what is wrong with it, or null when it is gone. */
-export async function readManifest(root: string, relative: string): Promise<FileText | FileProblem | null> {
+export interface SignedContents {
+  /** Changes whenever the contents may have changed. */
+  readonly signature: string;
+  /** The text, what is wrong with it, or null when the file is gone. */
+  readonly contents: FileText | FileProblem | null;
+}
+
+/** The signature is taken before the text: a change in between is seen as one later. */
+export async function readManifest(root: string, relative: string): Promise<SignedContents> {
   const absolute = path.join(root, relative);
-  let handle: FileHandle | null = null;
+  let signature = '';
   try {
-    const real = await realpath(absolute);
-    if (!isInside(root, real)) {
-      return { code: 'FileUnreadable', message: 'the link leads out of the folder; put the file itself into it' };
+    const itself = await lstat(absolute, { bigint: true });
+    const real = itself.isSymbolicLink() ? await realpath(absolute) : '';
+    signature = signed(real, real === '' ? itself : await lstat(real, { bigint: true }));
+    if (real !== '' && !isInside(root, real)) {
+      const message = 'the link leads out of the folder; put the file itself into it';
+      return { signature, contents: { code: 'FileUnreadable', message } };
     }
-    // Without waiting: opening a pipe would block until somebody writes to it.
-    handle = await open(real, constants.O_RDONLY | constants.O_NONBLOCK);
+    return { signature, contents: await readText(real === '' ? absolute : real) };
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT')
+      return { signature, contents: { code: 'FileUnreadable', message: reasonOf(error) } };
+    const dangling = await isThere(absolute);
+    return { signature, contents: dangling ? { code: 'FileUnreadable', message: 'the link leads nowhere' } : null };
+  }
+}
+
+async function readText(real: string): Promise<FileText | FileProblem> {
+  // Without waiting, because opening a pipe would block until somebody writes to it; and no link any more.
+  const handle = await open(real, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  try {
     const stat = await handle.stat();
     if (!stat.isFile()) return { code: 'FileUnreadable', message: 'this is no regular file' };
     if (stat.size > maxFileBytes) return tooLarge(stat.size);
-    const bytes = Buffer.alloc(maxFileBytes < stat.size + 1 ? maxFileBytes + 1 : stat.size + 1);
+    const bytes = Buffer.allocUnsafe(stat.size);
     let length = 0;
     while (length < bytes.length) {
       const { bytesRead } = await handle.read(bytes, length, bytes.length - length, length);
       if (bytesRead === 0) break;
       length += bytesRead;
     }
-    if (length > maxFileBytes) return tooLarge(length);
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length)) };
+    return { text: utf8.decode(bytes.subarray(0, length)) };
   } catch (error) {
     if (error instanceof TypeError) return { code: 'InvalidYaml', message: 'this is not UTF-8 text' };
-    if (codeOf(error) !== 'ENOENT') return { code: 'FileUnreadable', message: reasonOf(error) };
-    return (await isDangling(absolute)) ? { code: 'FileUnreadable', message: 'the link leads nowhere' } : null;
+    throw error;
   } finally {
-    await handle?.close();
+    await handle.close();
   }
 }
 
-/** What changes whenever the contents may have changed; `` when it is gone. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** As readManifest gives it; `` when the file is gone or cannot be looked at. */
 export async function signatureOf(absolute: string): Promise<string> {
   try {
     const itself = await lstat(absolute, { bigint: true });
     const real = itself.isSymbolicLink() ? await realpath(absolute) : '';
-    const { ino, size, mtimeNs, ctimeNs } = real === '' ? itself : await lstat(real, { bigint: true });
-    return `${real} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
-  } catch (error) {
-    return (await isDangling(absolute)) ? `unreadable ${codeOf(error)}` : '';
+    return signed(real, real === '' ? itself : await lstat(real, { bigint: true }));
+  } catch {
+    return ''; // reading it says why
   }
+}
+
+function signed(real: string, { ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${real} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
 function tooLarge(size: number): FileProblem {
@@ -123,7 +147,7 @@ function tooLarge(size: number): FileProblem {
   };
 }
 
-async function isDangling(absolute: string): Promise<boolean> {
+async function isThere(absolute: string): Promise<boolean> {
   try {
     await lstat(absolute);
     return true;

@@ -20,7 +20,8 @@ export interface YamlProblem {
 
 /** A document's text, parsed. Equal texts give the same object, so a caller may keep it. */
 export type YamlPart =
-  | { readonly values: readonly unknown[]; readonly problem: null }
+  /** `offset`: lines before its first content. */
+  | { readonly values: readonly unknown[]; readonly offset: number; readonly problem: null }
   | { readonly values: null; readonly problem: YamlProblem };
 
 export interface YamlText {
@@ -41,8 +42,7 @@ export function readYaml(text: string, known: ReadonlyMap<string, YamlPart> = ne
       problems.push({ ...part.problem, line: part.problem.line + line - 1 });
       continue;
     }
-    const at = line + contentOffset(source);
-    for (const value of part.values) documents.push({ line: at, value });
+    for (const value of part.values) documents.push({ line: line + part.offset, value });
   }
   return { documents, problems, parts };
 }
@@ -95,7 +95,7 @@ function parsePart(source: string): YamlPart {
   }
   const found = values.filter((value) => value !== null);
   const problem = source.includes('*') ? expansionProblem(found) : null;
-  return problem === null ? { values: found, problem } : { values: null, problem };
+  return problem === null ? { values: found, offset: contentOffset(source), problem } : { values: null, problem };
 }
 
 function whatIsWrong(error: unknown, source: string): { line: number; message: string } {
