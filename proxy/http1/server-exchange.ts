@@ -5,10 +5,21 @@
 //      └────────── client gone, abort() ──────┴────────────▶ gone
 
 import { ProxyError } from '#proxy/exchange/error.ts';
-import type { Body, BodySink, Exchange, Outcome, Peer, RequestHead, ResponseHead } from '#proxy/exchange/exchange.ts';
+import type {
+  Body,
+  BodySink,
+  Exchange,
+  Outcome,
+  Peer,
+  RequestHead,
+  ResponseHead,
+  Scheme,
+} from '#proxy/exchange/exchange.ts';
 import type { HeaderList } from '#proxy/exchange/headers.ts';
-import type { RequestBody } from './request-body.ts';
+import type { MessageParser } from './parser.ts';
+import { RequestBody, type BodySource } from './request-body.ts';
 import { errorHead, framingMode, renderHead, renderTrailers } from './response-head.ts';
+import { acceptableUpgrade } from './upgrade.ts';
 import type { WriteBatch } from './write-batch.ts';
 
 /** The connection, as its exchanges see it. */
@@ -27,14 +38,6 @@ export interface ExchangeOwner {
 
 export const exchangePhase = { waiting: 0, responding: 1, ended: 2, gone: 3 } as const;
 
-export interface RequestFacts {
-  readonly head: RequestHead;
-  /** HTTP/1.`minor`. */
-  readonly minor: number;
-  readonly teTrailers: boolean;
-  readonly upgrade: string;
-}
-
 export class ServerExchange implements Exchange, BodySink {
   readonly head: RequestHead;
   readonly body: RequestBody | null;
@@ -46,7 +49,7 @@ export class ServerExchange implements Exchange, BodySink {
 
   phase: number = exchangePhase.waiting;
   status = 0;
-  bytesIn = 0;
+  bytesIn: number;
   bytesOut = 0;
   failure: ProxyError | null = null;
   /** The connection ends with this answer. */
@@ -62,14 +65,24 @@ export class ServerExchange implements Exchange, BodySink {
   /** Declared bytes still to come, -1 = not declared. */
   private left = -1;
 
-  constructor(owner: ExchangeOwner, facts: RequestFacts, body: RequestBody | null, tunnel: RequestBody | null) {
+  /** `parser` has just read the head. */
+  constructor(owner: ExchangeOwner, parser: MessageParser, scheme: Scheme, bodies: BodySource) {
+    const upgrade = parser.upgrade === '' ? '' : acceptableUpgrade(parser);
+    if (upgrade !== '') parser.headers.append('Upgrade', upgrade);
     this.owner = owner;
-    this.head = facts.head;
-    this.minor = facts.minor;
-    this.teTrailers = facts.teTrailers;
-    this.upgrade = facts.upgrade;
-    this.body = body;
-    this.tunnel = tunnel;
+    this.head = {
+      method: parser.method,
+      target: parser.target,
+      authority: parser.authority,
+      scheme,
+      headers: parser.headers,
+    };
+    this.minor = parser.minor;
+    this.teTrailers = parser.teTrailers;
+    this.upgrade = upgrade;
+    this.body = parser.hasBody ? new RequestBody(bodies, parser.length) : null;
+    this.tunnel = upgrade === '' ? null : new RequestBody(bodies, -1);
+    this.bytesIn = parser.bytes;
     this.peer = owner.peer;
     this.startedAt = performance.now();
   }

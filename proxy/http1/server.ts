@@ -16,7 +16,6 @@ import { errorHead } from './response-head.ts';
 import { peerOf, statusErrors, type ServerContext } from './server-context.ts';
 import { exchangePhase, ServerExchange, type ExchangeOwner } from './server-exchange.ts';
 import { ownSocket, resetSocket, type SocketOwner } from './socket-events.ts';
-import { acceptableUpgrade } from './upgrade.ts';
 import { WriteBatch, type WriteOwner } from './write-batch.ts';
 
 const mode = { open: 0, discard: 1, tunnel: 2, linger: 3, dead: 4 } as const;
@@ -170,30 +169,9 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
       }
       this.expectContinue = parser.hasBody;
     }
-    const exchange = this.newExchange();
+    const exchange = new ServerExchange(this, parser, this.context.scheme, this);
     this.exchange = exchange;
     this.context.handler(exchange);
-  }
-
-  private newExchange(): ServerExchange {
-    const { parser } = this;
-    const upgrade = parser.upgrade === '' ? '' : acceptableUpgrade(parser);
-    if (upgrade !== '') parser.headers.append('Upgrade', upgrade);
-    const head = {
-      method: parser.method,
-      target: parser.target,
-      authority: parser.authority,
-      scheme: this.context.scheme,
-      headers: parser.headers,
-    };
-    const exchange = new ServerExchange(
-      this,
-      { head, minor: parser.minor, teTrailers: parser.teTrailers, upgrade },
-      parser.hasBody ? new RequestBody(this, parser.length) : null,
-      upgrade === '' ? null : new RequestBody(this, -1),
-    );
-    exchange.bytesIn = parser.bytes;
-    return exchange;
   }
 
   private onChunk(chunk: Buffer): void {
