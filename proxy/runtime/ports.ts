@@ -10,7 +10,7 @@ import type { ListenerContent, Unit } from '#proxy/contract/units.ts';
 import type { ProxyError } from '#proxy/exchange/error.ts';
 import type { Exchange, ExchangeHandler, Peer } from '#proxy/exchange/exchange.ts';
 import { HeaderList } from '#proxy/exchange/headers.ts';
-import { connectionLimits } from '#proxy/http1/limits.ts';
+import { connectionLimits, type ConnectionLimits } from '#proxy/http1/limits.ts';
 import { openListener, type Listener } from '#proxy/listeners/listener.ts';
 import type { PipelineInstance } from '#proxy/pipeline/pipeline.ts';
 import type { CidrSet } from '#proxy/primitives/ip.ts';
@@ -30,6 +30,8 @@ export interface PortKit {
   readonly observer: RequestObserver;
   readonly trustedPeers: CidrSet;
   readonly graceMs: number;
+  /** Where they differ from the product's. */
+  readonly limits?: Partial<ConnectionLimits>;
   readonly timer: (ms: number, fn: () => void) => () => void;
 }
 
@@ -66,7 +68,7 @@ export class Ports {
       const listener = await openListener({
         content: { ...content, address: address.host, port: address.port },
         handler: port.handle,
-        limits: connectionLimits,
+        limits: { ...connectionLimits, ...this.kit.limits },
         reusePort: this.kit.reusePort,
         connections: new Int32Array(block),
         share: 1 + this.kit.index,

@@ -32,6 +32,8 @@ export interface RuntimeSettings {
   readonly portOffset: number;
   /** How long a removed listener still answers; its address is locked for so long. */
   readonly grace: number;
+  /** Milliseconds until a listener that could not bind is tried again. */
+  readonly retryMs?: number;
 }
 
 export interface RuntimeKit {
@@ -60,7 +62,7 @@ export interface Runtime extends UnitSink, AsyncDisposable {
   drain(graceMs: number, deadlineMs: number): Promise<void>;
 }
 
-const retryMs = 10_000;
+const defaultRetryMs = 10_000;
 const operatorPatienceMs = 5_000;
 const expireMs = 30_000;
 
@@ -184,6 +186,8 @@ class MainRuntime implements Runtime {
   }
 
   private async applyOne(change: QueuedChange): Promise<ApplyResult> {
+    // Too late: data threads are closing their listeners. The operator sees that this version is not the one it sent.
+    if (this.ending) return this.units.verdict();
     const news = this.units.news({ ...change, version: change.version ?? this.units.version });
     if (news.upserts.length === 0 && news.removes.length === 0) {
       this.units.apply(news, []);
@@ -237,7 +241,7 @@ class MainRuntime implements Runtime {
       this.kit.log.warn({ unit: rejection.unit, diagnostics: rejection.diagnostics, version }, 'unit is rejected');
     }
     if ([...this.units.rejected.values()].some(({ rejection }) => mayHeal(rejection))) {
-      this.setTimer('retry', retryMs, () => void this.retry());
+      this.setTimer('retry', this.settings.retryMs ?? defaultRetryMs, () => void this.retry());
     }
   }
 

@@ -4,6 +4,7 @@ import { lookup } from 'node:dns/promises';
 import type { Log } from '#proxy/process/log.ts';
 import { SeriesTable } from '#proxy/process/series-table.ts';
 import { createResolver } from '#proxy/upstream/resolver.ts';
+import type { ConnectionLimits } from '#proxy/http1/limits.ts';
 import type { AccessLogFormat } from './observer.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { seriesFamilies } from './series-names.ts';
@@ -23,6 +24,10 @@ export interface ServingSettings {
   readonly allowUpstreams: readonly string[];
   readonly grace: number;
   readonly maxSeries: number;
+  /** Connection limits other than the product's. No flag: tests shorten time-outs with it. */
+  readonly limits?: Partial<ConnectionLimits>;
+  /** As RuntimeSettings has it. */
+  readonly retryMs?: number;
 }
 
 export interface Serving {

@@ -5,6 +5,7 @@ import { openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { filters } from '#proxy/filters/index.ts';
 import { processNow } from '#proxy/pipeline/clock.ts';
+import type { ConnectionLimits } from '#proxy/http1/limits.ts';
 import { CidrSet } from '#proxy/primitives/ip.ts';
 import { logTo } from '#proxy/process/log.ts';
 import { SeriesPages } from '#proxy/process/series.ts';
@@ -29,6 +30,7 @@ export interface ThreadStart {
   readonly allowUpstreams: readonly string[];
   /** How long a removed listener still answers. */
   readonly graceMs: number;
+  readonly limits?: Partial<ConnectionLimits>;
   readonly firstPage: SharedArrayBuffer;
   readonly arena: SharedArrayBuffer;
 }
@@ -58,6 +60,7 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
       observer,
       trustedPeers: new CidrSet(start.trustedPeers),
       graceMs: start.graceMs,
+      limits: start.limits ?? {},
       timer: runLater,
     },
   });
