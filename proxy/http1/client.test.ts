@@ -7,7 +7,7 @@ describe('the answer', () => {
     const text =
       'HTTP/1.1 201 Made\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Length: 2\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\nok';
     const { received, reused } = await exchange(text);
-    expect(received.head_?.reason).toBe('Made');
+    expect(received.responseHead?.reason).toBe('Made');
     expect([received.status, received.text]).toEqual([201, 'ok']);
     expect(received.headers.getAll('set-cookie')).toEqual(['a', 'b']);
     expect(received.headers.get('date')).toBe('Mon, 01 Jan 2024 00:00:00 GMT');
@@ -20,6 +20,13 @@ describe('the answer', () => {
       'HTTP/1.1 200 OK\r\nConnection: x-s\r\nX-S: 1\r\nKeep-Alive: timeout=99\r\nX-K: 1\r\nContent-Length: 0\r\n\r\n',
     );
     expect(received.headers.names).toEqual(['X-K', 'Content-Length', 'Via']);
+  });
+
+  it('loses what an origin asks of a proxy', async () => {
+    const { received } = await exchange(
+      'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n',
+    );
+    expect([received.status, received.headers.names]).toEqual([407, ['Content-Length', 'Via']]);
   });
 
   it('takes several requests one after the other', async () => {

@@ -251,6 +251,8 @@ export class ClientConnection implements WriteOwner {
       exchange.fail(new ProxyError('UpstreamTooLarge', `body of ${parser.length} bytes is over ${maxBody}`));
       return;
     }
+    // Between the gateway and the origin (RFC 9110 11.7.1); the client did not speak to it.
+    if (status === 407) headers.delete('proxy-authenticate');
     headers.names.push(viaName);
     headers.values.push(viaValue);
     const head = { status, reason: parser.reason, headers };

@@ -11,13 +11,15 @@ export interface ConnectPolicy {
 
 export const allowAll: ConnectPolicy = { allows: () => true };
 
-/** For Kubernetes: refuses what is never another machine's service, except for the given CIDRs (or addresses). */
+/**
+ * For Kubernetes: refuses what is never another machine's service, except for the given CIDRs (or addresses).
+ * BlockList judges `::ffff:127.0.0.1`, in any spelling, as the IPv4 address that it reaches (RFC 4291 2.5.5.2).
+ */
 export function clusterConnectPolicy(allowed: readonly string[] = [], refused: readonly string[] = []): ConnectPolicy {
   const allow = blockList(allowed);
   const refuse = blockList([...neverAService, ...refused]);
   return {
-    allows(text) {
-      const address = unmapped(text);
+    allows(address) {
       const family = isIP(address);
       if (family === 0) return false;
       const type = family === 4 ? 'ipv4' : 'ipv6';
@@ -53,16 +55,3 @@ function blockList(cidrs: readonly string[]): BlockList {
   }
   return list;
 }
-
-/** `::ffff:127.0.0.1`, in any spelling, reaches 127.0.0.1: it is judged as that (RFC 4291 2.5.5.2). */
-function unmapped(address: string): string {
-  if (isIP(address) !== 6 || !mapped.check(address, 'ipv6')) return address;
-  const tail = address.slice(address.lastIndexOf(':') + 1);
-  if (isIP(tail) === 4) return tail;
-  const groups = address.split(':');
-  const low = Number.parseInt(groups.at(-1) ?? '0', 16) || 0;
-  const high = Number.parseInt(groups.at(-2) ?? '0', 16) || 0;
-  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
-}
-
-const mapped = blockList(['::ffff:0:0/96']);

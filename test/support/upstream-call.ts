@@ -79,7 +79,7 @@ export class PushBody implements Body {
 
 /** An answer as it comes in. Its body is read at once unless `read` is false. */
 export class Answer implements UpstreamCallbacks, BodySink {
-  head_: ResponseHead | null = null;
+  responseHead: ResponseHead | null = null;
   source: Body | null = null;
   text = '';
   chunks: Buffer[] = [];
@@ -97,11 +97,11 @@ export class Answer implements UpstreamCallbacks, BodySink {
   }
 
   get status(): number {
-    return this.head_?.status ?? 0;
+    return this.responseHead?.status ?? 0;
   }
 
   get headers(): HeaderList {
-    return this.head_?.headers ?? new HeaderList();
+    return this.responseHead?.headers ?? new HeaderList();
   }
 
   inform(status: number, headers: HeaderList): void {
@@ -110,8 +110,8 @@ export class Answer implements UpstreamCallbacks, BodySink {
   }
 
   head(head: ResponseHead, body: Body | null): void {
-    if (this.head_ !== null || this.failure !== null) throw new Error('a second outcome');
-    this.head_ = head;
+    if (this.responseHead !== null || this.failure !== null) throw new Error('a second outcome');
+    this.responseHead = head;
     this.source = body;
     if (body === null) this.ended = true;
     else if (this.read) body.start(this);
@@ -119,7 +119,7 @@ export class Answer implements UpstreamCallbacks, BodySink {
   }
 
   error(cause: ProxyError): void {
-    if (this.head_ === null) {
+    if (this.responseHead === null) {
       if (this.failure !== null) throw new Error('a second outcome');
       this.failure = cause;
     } else {
