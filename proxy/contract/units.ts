@@ -39,7 +39,10 @@ export const ipFilterContent = z.strictObject({ blockByDefault: z.boolean(), all
 /** An HTTPServer (later also one host of Ingress): the ordered list of its rules on one listener. */
 export const ownerContent = z.strictObject({
   listener: unitName,
-  /** Claims on a host are settled by this: lower `rank` (0 HTTPServer, 1 Ingress), then older `createdAt` (RFC 3339, `` = oldest), then `key`. */
+  /**
+   * Claims on a host are settled by this: lower `rank` (0 HTTPServer, 1 Ingress, 2 one that only answers 503), then older
+   * `createdAt` (RFC 3339, `` = oldest), then `key`.
+   */
   precedence: z.strictObject({ rank: z.number().int(), createdAt: z.string(), key: z.string() }),
   semantics: z.enum(['ordered', 'radix']),
   rules: z.array(unitName),
