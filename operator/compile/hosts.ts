@@ -6,8 +6,8 @@ import type { HostMatch, OwnerContent } from '#proxy/contract/units.ts';
 import type { HttpServerSpec, RuleSpec } from '#operator/resources/http-server.ts';
 import type { Source } from './emit.ts';
 import type { CellKind, Reader } from './graph.ts';
-import { hostClaims } from './inputs.ts';
-import { attaches, settingsOf } from './listeners.ts';
+import { hostClaims, type PortClaim } from './inputs.ts';
+import { isClosed, settingsOf } from './listeners.ts';
 
 interface StatedHost {
   readonly match: HostMatch;
@@ -51,8 +51,12 @@ function hostKey(port: number, match: HostMatch | null): string {
   return match === null ? `${port} any` : `${port} ${match.kind} ${match.value}`;
 }
 
-export function precedenceOf(source: Source, createdAt: string): OwnerContent['precedence'] {
-  return { rank: 0, createdAt, key: `${source.origin.namespace}/${source.origin.name}` };
+/** A closed server comes after all that are sound, Ingress (rank 1) included: it keeps only what nobody else claims. */
+const closedRank = 2;
+
+export function precedenceOf(source: Source, createdAt: string, closed = false): OwnerContent['precedence'] {
+  const { namespace, name } = source.origin;
+  return { rank: closed ? closedRank : 0, createdAt, key: `${namespace}/${name}` };
 }
 
 /** Text whose order is that of precedence. */
@@ -60,7 +64,7 @@ export function precedenceText({ rank, createdAt, key }: OwnerContent['precedenc
   return `${rank} ${createdAt} ${key}`;
 }
 
-/** `namespace/name` of the server that has a host: the first that is on the listener at all. `` = nobody. */
+/** `namespace/name` of the server that has a host: the first that is sound, else the first. `` = nobody. */
 const hostOwnerCell: CellKind<string> = {
   name: 'host-owner',
   level: 2,
@@ -68,13 +72,19 @@ const hostOwnerCell: CellKind<string> = {
   compute(key, read) {
     const [port = ''] = key.split(' ', 1);
     const settings = settingsOf(read, port);
+    if (settings === null) return '';
+    let first: PortClaim | undefined;
     for (const [, claim] of read.get(hostClaims, key)?.entries() ?? []) {
-      const { namespace, name } = claim.source.origin;
-      if (attaches(claim, settings)) return `${namespace}/${name}`;
+      if (!isClosed(claim, settings)) return ownerOf(claim);
+      first ??= claim;
     }
-    return '';
+    return first === undefined ? '' : ownerOf(first);
   },
 };
+
+function ownerOf({ source }: PortClaim): string {
+  return `${source.origin.namespace}/${source.origin.name}`;
+}
 
 /** Warnings about hosts that another server has. */
 export function hostConflicts(read: Reader, spec: HttpServerSpec, source: Source): Diagnostic[] {

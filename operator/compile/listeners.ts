@@ -1,6 +1,9 @@
 // Ports. Address, TLS, HTTP/3, keep-alive and the bound on connections belong to a port, not to a server, so of
-// several servers on one port one decides and the others share the port unless they state something else. Among files that is
-// the first by namespace/name whose own spec is sound; a refused one decides only when no other is there.
+// several servers on one port one decides and the others share the port. Among files that is the first by
+// namespace/name whose own spec is sound; a refused one decides only when no other is there. A server that states
+// something else than its port has is closed like a refused one: its hosts and paths stay in the table of that port and
+// answer 503, because without them a server of any host would answer its requests. A closed server has no host that a
+// sound one claims too (hosts.ts).
 
 import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
 import type { ListenerContent } from '#proxy/contract/units.ts';
@@ -72,28 +75,34 @@ export const listenerCell: CellKind<Output> = {
   },
 };
 
-/** The listener that a server's rules go to, or why it gets none. */
-export function attach(
-  read: Reader,
-  spec: HttpServerSpec,
-  parsed: Pick<Parsed, 'source' | 'stated'>,
-): { readonly listener: string | null; readonly diagnostics: readonly Diagnostic[] } {
+export interface Attachment {
+  /** Null when nobody can have the port. */
+  readonly listener: string | null;
+  /** Refused, or at odds with the port: every path answers 503. */
+  readonly closed: boolean;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The listener that a server's rules go to, and whether they are served there. */
+export function attach(read: Reader, spec: HttpServerSpec, parsed: Pick<Parsed, 'source' | 'stated'>): Attachment {
   const port = String(spec.port);
   const settings = read.get(settingsCell, port);
-  if (settings === null) return { listener: null, diagnostics: [] };
+  if (settings === null) return { listener: null, closed: true, diagnostics: [] };
   const claim = portClaimOf(spec, parsed);
-  if (attaches(claim, settings)) return { listener: listenerName(port, settings), diagnostics: [] };
+  const listener = listenerName(port, settings);
+  // A refused server takes whatever the port has: it only answers 503 there.
+  if (claim.refused || !isClosed(claim, settings)) return { listener, closed: claim.refused, diagnostics: [] };
   const decider = read.get(deciderCell, port);
   const diagnostics = differences(claim, settings).map((name) => {
     const message = `${decider} decides port ${port} with ${name} ${shown(name, settings)}, here it is ${shown(name, claim.settings)}; state the same or use another port`;
     return diagnostic('PortSettingConflict', parsed.source.origin, `spec.${name}`, message);
   });
-  return { listener: null, diagnostics };
+  return { listener, closed: true, diagnostics };
 }
 
-/** Whether a server takes part on a port with these settings. */
-export function attaches(claim: PortClaim, settings: PortSettings | null): boolean {
-  return settings !== null && (claim.refused || differences(claim, settings).length === 0);
+/** Whether a server on a port with these settings is kept in the table without being served. */
+export function isClosed(claim: PortClaim, settings: PortSettings): boolean {
+  return claim.refused || differences(claim, settings).length > 0;
 }
 
 /** Settings that a server states otherwise than its port has them. */

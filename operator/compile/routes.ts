@@ -1,5 +1,6 @@
-// Owner and rule units of an HTTPServer. Fail closed: a path that was refused, or whose pipeline is missing or refused,
-// keeps its place in the table without a pipeline and answers 503, so that its requests never fall through to another.
+// Owner and rule units of an HTTPServer. Fail closed: a path that was refused, whose pipeline is missing or refused, or
+// whose server is at odds with its port keeps its place in the table without a pipeline and answers 503, so that its
+// requests never fall through to another.
 
 import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
 import type { OwnerContent, PathContent, RuleContent } from '#proxy/contract/units.ts';
@@ -25,12 +26,17 @@ export const serverCell: CellKind<Output> = {
     const attached = attach(read, object.spec, parsed);
     const found = [...diagnostics, ...attached.diagnostics];
     if (attached.listener === null) return { units: [], diagnostics: found };
-    const compiled = compileServer(read, { ...parsed, object }, { listener: attached.listener, before });
+    const { listener, closed } = attached;
+    const compiled = compileServer(read, { ...parsed, object, closed }, { listener, before });
     return { units: compiled.units, diagnostics: [...found, ...compiled.diagnostics] };
   },
 };
 
-type Server = Parsed<'HTTPServer'> & { readonly object: NonNullable<Parsed<'HTTPServer'>['object']> };
+type Server = Parsed<'HTTPServer'> & {
+  readonly object: NonNullable<Parsed<'HTTPServer'>['object']>;
+  /** No path is served. */
+  readonly closed: boolean;
+};
 
 function compileServer(
   read: Reader,
@@ -66,7 +72,7 @@ function compileServer(
   }
   const content: OwnerContent = {
     listener,
-    precedence: precedenceOf(source, object.createdAt),
+    precedence: precedenceOf(source, object.createdAt, server.closed),
     semantics: spec.routerKind === 'RadixTree' ? 'radix' : 'ordered',
     rules: rules.map(({ unit }) => unit.name),
     ipFilter: spec.ipFilter ?? null,
@@ -89,12 +95,12 @@ interface Backend {
 
 function backendOf(
   read: Reader,
-  { source, imported }: Server,
+  { source, imported, closed: serverClosed }: Server,
   path: PathSpec,
   { at, place }: { readonly at: string; readonly place: string },
 ): Backend {
   const closed: Backend = { pipeline: null, units: [], diagnostics: [] };
-  if (path.refused) return closed;
+  if (path.refused || serverClosed) return closed;
   if (path.backendPool !== undefined) {
     const made = poolPipeline(read, path.backendPool, { source, imported, place, path: `${at}.backendPool` });
     return { ...made, pipeline: made.sound ? made.name : null };
