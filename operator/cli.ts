@@ -5,6 +5,7 @@
 // someone with the wrong Node gets one line and no stack of syntax errors.
 
 import { isMainThread, workerData } from 'node:worker_threads';
+import type { UnitSource } from '#proxy/sources/source.ts';
 
 const usage = `easegress: a service gateway
 
@@ -95,14 +96,15 @@ async function runBoth(argv: readonly string[]): Promise<number> {
   const { readProxySettings } = await import('#proxy/settings.ts');
   const settings = readProxySettings(rest, process.env);
   const { createLogger } = await import('#proxy/process/logger.ts');
-  const { startControl } = await import('./main.ts');
+  const { registerPages, startControl } = await import('./main.ts');
   const { runProxy } = await import('#proxy/main.ts');
   const { localSource } = await import('./local-source.ts');
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
   // The access log may have standard output for itself.
   const control = await startControl({ files, log, print: (line) => void process.stderr.write(`${line}\n`) });
   try {
-    await runProxy(settings, { log, source: () => localSource(control.sessions, settings.name, log) });
+    const source = (): UnitSource => localSource(control.sessions, settings.name, log);
+    await runProxy(settings, { log, source, pages: (admin) => registerPages(admin, control) });
   } finally {
     await control[Symbol.asyncDispose]();
   }

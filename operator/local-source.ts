@@ -37,7 +37,9 @@ class LocalSource implements UnitSource {
   }
 
   private connect(conversation: StreamConversation): void {
-    const identity = { name: this.name, audiences: ['default'], validForMs: null };
+    const identity = { name: 'local', audiences: ['default'], validForMs: null };
+    // What an ended connection still had on its way must not reach the next one.
+    let over = false;
     const again = (): void => {
       this.end();
       if (!this.stopped) this.connect(conversation);
@@ -46,7 +48,9 @@ class LocalSource implements UnitSource {
       identity,
       {
         send(message) {
-          queueMicrotask(() => conversation.receive(message));
+          queueMicrotask(() => {
+            if (!over) conversation.receive(message);
+          });
           return true;
         },
         close: () => {},
@@ -55,6 +59,7 @@ class LocalSource implements UnitSource {
     );
     if (session === null) return;
     this.end = () => {
+      over = true;
       conversation.disconnected();
       session.closed();
     };

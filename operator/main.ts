@@ -6,7 +6,7 @@
 // startControl() is that without a network: `easegress run` hands its sessions to a proxy in the same process.
 
 import { join } from 'node:path';
-import { startAdmin } from '#proxy/process/admin.ts';
+import { startAdmin, type Admin } from '#proxy/process/admin.ts';
 import { build } from '#proxy/process/build.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { createLogger } from '#proxy/process/logger.ts';
@@ -103,17 +103,11 @@ export async function startOperator(settings: OperatorSettings, options: Operato
   registerPushMetrics(metrics, control.sessions, push);
   const { debugPort } = settings;
   const admin = run.use(await startAdmin({ address: settings.admin, debugPort, metrics, notReady: () => null }));
-  const { compiler, store, statuses, sessions } = control;
-  admin.debug('units', ({ name }) =>
-    namedOrAll(
-      [...compiler.units().values()].map(({ unit }) => unit),
-      name,
-      redactedUnit,
-    ),
-  );
-  admin.debug('objects', ({ name }) => namedOrAll(store.list(), name, redactedObject));
-  admin.debug('sessions', () => sessions.rows());
-  admin.debug('status', () => [...statuses.all.values()]);
+  registerPages(admin, control);
+  admin.debug('units', ({ name }) => {
+    const units = [...control.compiler.units().values()].map(({ unit }) => unit);
+    return namedOrAll(units, name, redactedUnit);
+  });
   log.info({ ca: authority.path, tokenFile, admin: admin.port, build }, 'operator has started');
   const parts = run.move();
   return {
@@ -132,6 +126,13 @@ export async function runOperator(settings: OperatorSettings): Promise<void> {
   const { signal } = shutdown;
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+/** Debug pages of the control plane, also beside a proxy's own in `easegress run`. */
+export function registerPages(admin: Admin, { store, statuses, sessions }: Control): void {
+  admin.debug('objects', ({ name }) => namedOrAll(store.list(), name, redactedObject));
+  admin.debug('sessions', () => sessions.rows());
+  admin.debug('status', () => [...statuses.all.values()]);
 }
 
 /** `?name=` narrows a page to what bears it. */

@@ -26,6 +26,8 @@ export interface ProxyOptions {
   /** Default: the operator that the settings name. */
   readonly source?: (settings: ProxySettings, log: Log) => UnitSource;
   readonly log?: Log;
+  /** Registers debug pages of whoever shares the process. */
+  readonly pages?: (admin: Admin) => void;
   /** Data threads keep ending. Default: the process ends. */
   readonly fatal?: (error: Error) => void;
 }
@@ -58,6 +60,7 @@ export async function startProxy(settings: ProxySettings, options: ProxyOptions 
   admin.debug('units', (query) => describeUnits(runtime, query));
   admin.debug('threads', () => describeThreads(runtime));
   admin.debug('explain', (query) => explainRequest(runtime.units.accepted, settings.portOffset, query));
+  options.pages?.(admin);
   const source = run.use((options.source ?? sourceOf)(settings, log));
   await source.start(runtime);
   if (settings.threads === 0) setTimeout(trimHeap, 1000).unref();
