@@ -178,6 +178,14 @@ describe('a change', () => {
     expect(world.runtime.units.accepted.get('a')).toEqual(mockPipeline('a', '1'));
   });
 
+  it('comes too late when the proxy is ending', async () => {
+    const world = await World.start();
+    await world.apply('1', [mockPipeline('a', '1')]);
+    await world.runtime.drain(0, 0);
+    expect((await world.apply('2', [mockPipeline('a', '2')])).version).toBe('1');
+    expect(world.changes.length).toBe(1);
+  });
+
   it('brings the addresses of its names along', async () => {
     const world = await World.start();
     world.addresses = { 'a.example': ['192.0.2.1'] };
