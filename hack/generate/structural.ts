@@ -128,7 +128,12 @@ function choice(node: Structural, options: readonly Structural[], path: string):
     converted.every((option) => ((option['required'] as string[] | undefined) ?? []).includes(name)),
   );
   const merged = converted.reduce((a, b) => merge(a, b));
-  return { ...merged, ...(node['description'] === undefined ? {} : { description: node['description'] }), required };
+  const { description } = node;
+  return {
+    ...merged,
+    ...(description === undefined ? {} : { description }),
+    ...(required === undefined || required.length === 0 ? {} : { required }),
+  };
 }
 
 function filterFields(path: string): Record<string, Structural> {

@@ -1,7 +1,7 @@
 // A finding before it becomes a diagnostic: its path is still a list, so that it can be put below another path. And
 // how paths and values are written in messages.
 
-import { diagnostic, type Diagnostic, type DiagnosticCode } from '#proxy/contract/diagnostics.ts';
+import { diagnostic, diagnosticCodes, type Diagnostic, type DiagnosticCode } from '#proxy/contract/diagnostics.ts';
 import type { ObjectKey } from './object.ts';
 
 export type FieldPath = readonly (string | number)[];
@@ -33,7 +33,7 @@ export function toDiagnostics(object: ObjectKey, findings: readonly Finding[]): 
 }
 
 export function isError(finding: Finding): boolean {
-  return diagnostic(finding.code, { kind: '', namespace: '', name: '' }, '', '').severity === 'error';
+  return diagnosticCodes[finding.code].severity === 'error';
 }
 
 /** `spec.rules[0].setHeaders["a.b"]`. */

@@ -20,6 +20,7 @@ export interface DocumentFinding {
   readonly message: string;
   /** What the document calls itself, as far as it can be read. */
   readonly kind: string;
+  readonly namespace: string;
   readonly name: string;
 }
 
@@ -68,7 +69,7 @@ function readCustomResource(kind: ResourceKind, value: Mapping, metadata: unknow
     );
   }
   const stray = strayFields(kind, value);
-  const findings = stray.findings.map((finding) => ({ ...finding, name: textOf(meta['name']) }));
+  const findings = stray.findings.map((finding) => ({ ...finding, ...identity(meta) }));
   if (stray.refused) return { objects: [], findings };
   const named = readName(kind, meta, 'metadata.name');
   if ('code' in named) return { objects: [], findings: [...findings, named] };
@@ -113,7 +114,15 @@ function strayFields(kind: ResourceKind, value: Mapping): { findings: DocumentFi
           ? 'remove it'
           : `did you mean \`${near}\`?`;
     const code = protects ? 'UnknownProtectingField' : 'UnknownField';
-    return [{ code, message: `\`${field.slice(0, 80)}\` is no field here; ${hint}`, kind: kind.kind, name: '' }];
+    return [
+      {
+        code,
+        message: `\`${field.slice(0, 80)}\` is no field here; ${hint}`,
+        kind: kind.kind,
+        namespace: '',
+        name: '',
+      },
+    ];
   });
   return { findings, refused };
 }
@@ -125,7 +134,7 @@ interface Named {
 
 function readName(kind: ResourceKind, from: Mapping, field: string): Named | DocumentFinding {
   const { name, namespace } = from;
-  const stated = { kind: kind.kind, name: textOf(name) };
+  const stated = { kind: kind.kind, ...identity(from) };
   if (name === undefined || name === null || name === '') {
     return { ...stated, code: 'NotAnObject', message: `the ${kind.kind} has no name; state \`${field}\`` };
   }
@@ -174,7 +183,11 @@ function texts(value: unknown): Record<string, string> {
 }
 
 function refuse(code: DiagnosticCode, message: string, kind = '', name = ''): DocumentReading {
-  return { objects: [], findings: [{ code, message, kind, name }] };
+  return { objects: [], findings: [{ code, message, kind, namespace: 'default', name }] };
+}
+
+function identity(from: Mapping): { namespace: string; name: string } {
+  return { namespace: textOf(from['namespace']) || 'default', name: textOf(from['name']) };
 }
 
 function textOf(value: unknown): string {

@@ -177,8 +177,8 @@ export function aboutFile(location: string, problem: FileProblem, place: string 
 }
 
 function aboutDocument(place: string, location: string, finding: DocumentFinding): Diagnostic {
-  const { code, kind, name, message } = finding;
-  const object = name === '' ? { kind: 'File', namespace: '', name: place } : { kind, namespace: 'default', name };
+  const { code, kind, namespace, name, message } = finding;
+  const object = name === '' ? { kind: 'File', namespace: '', name: place } : { kind, namespace, name };
   return diagnostic(code, object, '', `${location}: ${message}`);
 }
 

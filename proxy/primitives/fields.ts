@@ -1,6 +1,6 @@
 // The building blocks of schemas: every text, list and map has a bound and a description, because CRDs, documentation
 // and error messages are made from the same place. Object schemas themselves are strict: who wants to be lenient
-// finds unknown fields first (operator/resources/unknown-fields.ts).
+// finds unknown fields first (operator/resources/inspect.ts).
 //
 // Meta keys that the product reads beside `description`:
 //   secret: true          never shown: redacted in messages, pages and logs

@@ -28,9 +28,11 @@ export const serverSchema = z
   .meta({ description: 'One server.' });
 
 function isServerUrl(url: string): boolean {
-  if (!/^https?:\/\/[^/]/.test(url)) return false;
+  // The URL parser forgives white space and backslashes; a person who wrote them meant something else.
+  if (!/^https?:\/\/[^/\\\s][^\\\s]*$/.test(url)) return false;
   const parsed = URL.parse(url);
-  return parsed !== null && parsed.hostname !== '' && parsed.username === '' && parsed.hash === '';
+  if (parsed === null || parsed.hostname === '' || parsed.port === '0') return false;
+  return parsed.username === '' && parsed.password === '' && parsed.hash === '';
 }
 
 const stickySessionSchema = z.strictObject({

@@ -24,12 +24,22 @@ describe('the fields of Proxy', () => {
     expect(check({ pools: [{ servers: [{ ...server, weight: 0 }] }] })).toEqual([]);
   });
 
-  it.each(['127.0.0.1:9001', 'ftp://a', 'http://', 'http://user:pw@a', 'http://a:99999', 'http:/a', ''])(
-    'refuse %s as the URL of a server',
-    (url) => {
-      expect(proxySchema.spec.safeParse({ pools: [{ servers: [{ url }] }] }).success).toBe(false);
-    },
-  );
+  it.each([
+    '127.0.0.1:9001',
+    'ftp://a',
+    'http://',
+    'http://user:pw@a',
+    'http://a:99999',
+    'http:/a',
+    'http://a:0',
+    'http://a b',
+    'http://a\n.b',
+    'http://a\\b',
+    'http://a#b',
+    '',
+  ])('refuse %s as the URL of a server', (url) => {
+    expect(proxySchema.spec.safeParse({ pools: [{ servers: [{ url }] }] }).success).toBe(false);
+  });
 
   it('name every field whose machinery is not built, and none of them protects', () => {
     expect(proxySchema.inactive.map((field) => field.path)).toEqual([
