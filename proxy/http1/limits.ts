@@ -14,6 +14,8 @@ export interface ConnectionLimits extends ParserLimits {
   readonly headerTimeout: number;
   /** Milliseconds without a byte of a request body while somebody waits for one. */
   readonly bodyTimeout: number;
+  /** Milliseconds that a client which has ended its side gets to see its answer begin; nearly always it has left. */
+  readonly halfCloseTimeout: number;
   /** Milliseconds in which a client takes nothing of what is to be written. */
   readonly writeTimeout: number;
   /** A request body that nobody wants is read and thrown away up to this many bytes and milliseconds. */
@@ -31,6 +33,7 @@ export const connectionLimits: ConnectionLimits = {
   ...parserLimits,
   headerTimeout: 15_000,
   bodyTimeout: 60_000,
+  halfCloseTimeout: 10_000,
   writeTimeout: 60_000,
   lingerBytes: 64 * 1024,
   lingerTimeout: 1000,

@@ -112,6 +112,38 @@ describe('time-outs', () => {
 });
 
 describe('clients that leave', () => {
+  it('half-closed while the handler thinks, a client has some seconds, not for ever', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance', 'Date'] });
+    try {
+      await using kit = await startHttp1({ handler: () => {}, limits: { halfCloseTimeout: 5000 } });
+      kit.client().send(get).end();
+      await kit.until(() => kit.exchanges.length === 1);
+      await pause();
+      vi.advanceTimersByTime(4000);
+      expect(kit.outcomes).toEqual([]);
+      vi.advanceTimersByTime(2000);
+      expect(kit.outcomes).toMatchObject([{ status: 0, error: { code: 'ClientAbort' } }]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('half-closed, a client gets a long answer whole, whatever the clock says', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance', 'Date'] });
+    try {
+      const source = new PushBody();
+      await using kit = await startHttp1({ handler: (exchange) => exchange.respond(head(200), source) });
+      const client = kit.client().send(get).end();
+      await client.untilReceived('\r\n\r\n');
+      await pause();
+      vi.advanceTimersByTime(3_600_000);
+      source.end();
+      expect(await client.untilEnd()).toMatch(/\r\n0\r\n\r\n$/);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('client-abort: a reset is noticed while the handler thinks', async () => {
     await using kit = await startHttp1({ handler: () => {} });
     const client = kit.client().send(get);

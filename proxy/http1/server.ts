@@ -231,6 +231,7 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
     } else if (this.mode === mode.open && exchange !== null) {
       // A half-closed client still gets its answer, unless its request can never be complete.
       if (!this.requestDone) this.giveUp(new ProxyError('ClientAbort', 'the client left in the middle of a body'));
+      else this.deadline = deadlineIn(this.context.limits.halfCloseTimeout);
     } else if (this.mode <= mode.discard) {
       this.linger();
     }
@@ -339,6 +340,7 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
     const { exchange } = this;
     if (exchange === null || exchange.tunnel === null || at === data.length) return;
     const { tunnel } = exchange;
+    if (exchange.phase === exchangePhase.ended) this.deadline = deadlineIn(this.context.limits.bodyTimeout);
     if (tunnel.wanted) {
       exchange.bytesIn += data.length - at;
       tunnel.deliver(at === 0 ? data : data.subarray(at));
@@ -404,6 +406,12 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
         if (exchange === null && this.parser.idle) this.linger();
         else if (exchange === null) this.refuse('RequestTimeout', 'the head is too slow');
         else if (exchange.body?.wanted === true) this.refuse('RequestTimeout', 'the body is too slow');
+        else if (this.halfClosed && exchange.phase === exchangePhase.waiting) {
+          this.giveUp(new ProxyError('ClientAbort', 'the client had ended its side'));
+        }
+        break;
+      case mode.discard:
+        this.linger();
         break;
       case mode.linger:
         this.expireLinger();
