@@ -11,7 +11,7 @@ import { createLogger } from '#proxy/process/logger.ts';
 import { createMetrics, type Metrics } from '#proxy/process/metrics.ts';
 import { onShutdown } from '#proxy/process/shutdown.ts';
 import { trimHeap } from '#proxy/process/trim.ts';
-import { describeThreads, describeUnits } from '#proxy/runtime/debug.ts';
+import { crashThread, describeMemory, describeThreads, describeUnits } from '#proxy/runtime/debug.ts';
 import { explainRequest } from '#proxy/runtime/explain.ts';
 import { registerMetrics } from '#proxy/runtime/runtime-metrics.ts';
 import type { Runtime } from '#proxy/runtime/runtime.ts';
@@ -59,6 +59,9 @@ export async function startProxy(settings: ProxySettings, options: ProxyOptions 
   );
   admin.debug('units', (query) => describeUnits(runtime, query));
   admin.debug('threads', () => describeThreads(runtime));
+  admin.debug('memory', () => describeMemory(runtime, settings.threads > 0));
+  // Without data threads it would end the process.
+  if (settings.threads > 0) admin.action('crash-thread', () => crashThread(runtime));
   admin.debug('explain', (query) => explainRequest(runtime.units.accepted, settings.portOffset, query));
   options.pages?.(admin);
   const source = run.use((options.source ?? sourceOf)(settings, log));

@@ -14,10 +14,14 @@ async function start(debugPort: number | null = 0): Promise<Admin> {
   return admin;
 }
 
-function get(port: number, path: string, host?: string): Promise<{ status: number; body: string }> {
+function get(
+  port: number,
+  path: string,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const headers = host === undefined ? {} : { host };
-    const sent = request({ host: '127.0.0.1', port, path, headers }, (answer) => {
+    const sent = request({ host: '127.0.0.1', port, path, headers, method }, (answer) => {
       let body = '';
       answer.setEncoding('utf8');
       answer.on('data', (chunk: string) => (body += chunk));
@@ -61,7 +65,28 @@ describe('the admin pages', () => {
   it('refuse debug pages to a foreign host name', async () => {
     const { debugPort } = await start();
     admin?.debug('units', () => 'x');
-    expect((await get(debugPort, '/debug/units', 'evil.example')).status).toBe(403);
+    expect((await get(debugPort, '/debug/units', { host: 'evil.example' })).status).toBe(403);
+  });
+
+  it('do something only when it is posted, and not for a page in a browser', async () => {
+    const { debugPort } = await start();
+    let done = 0;
+    admin?.action('do', () => Promise.resolve(++done));
+    expect((await get(debugPort, '/debug/do')).status).toBe(404);
+    expect((await get(debugPort, '/debug/do', { origin: 'http://evil.example' }, 'POST')).status).toBe(403);
+    expect(done).toBe(0);
+    expect(await get(debugPort, '/debug/do', {}, 'POST')).toEqual({ status: 200, body: '1\n' });
+  });
+
+  it('survive a number that cannot be read', async () => {
+    const metrics = createMetrics();
+    metrics.gauge({ name: 'easegress_x', help: 'X.' }, () => {
+      throw new Error('broken');
+    });
+    const address = { host: '127.0.0.1', port: 0 };
+    admin = await startAdmin({ address, debugPort: null, metrics, notReady: () => null });
+    expect((await get(admin.port, '/metrics')).status).toBe(500);
+    expect((await get(admin.port, '/healthz')).status).toBe(200);
   });
 
   it('have no debug listener when it is off', async () => {

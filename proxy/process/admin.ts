@@ -6,6 +6,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from './metrics.ts';
 
 export interface AdminOptions {
@@ -23,20 +24,24 @@ export interface Admin extends AsyncDisposable {
   readonly port: number;
   /** 0 = there are none. */
   readonly debugPort: number;
-  /** Shows `page()` as JSON under /debug/<name>. */
+  /** Shows `page()`, or what it promises, as JSON under /debug/<name>. */
   debug(name: string, page: DebugPage): void;
+  /** The same for a POST, which may do something. */
+  action(name: string, page: DebugPage): void;
 }
 
 /** Resolves when both listeners are bound. */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const pages = new Map<string, DebugPage>();
+  const actions = new Map<string, DebugPage>();
   const open = await openPages(options);
   try {
-    const debug = options.debugPort === null ? null : await openDebug(options.debugPort, pages);
+    const debug = options.debugPort === null ? null : await openDebug(options.debugPort, pages, actions);
     return {
       port: (open.address() as AddressInfo).port,
       debugPort: debug?.port ?? 0,
       debug: (name, page) => void pages.set(name, page),
+      action: (name, page) => void actions.set(name, page),
       async [Symbol.asyncDispose]() {
         await Promise.all([close(open), debug?.[Symbol.asyncDispose]()]);
       },
@@ -48,7 +53,13 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
 }
 
 async function openPages(options: AdminOptions): Promise<Server> {
-  const server = createServer((request, response) => void answer(request, response, options));
+  const server = createServer((request, response) => {
+    answer(request, response, options).catch(() => {
+      // A number that cannot be read costs this page, not the process that serves traffic.
+      response.statusCode = 500;
+      response.end();
+    });
+  });
   const { host, port } = options.address;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
@@ -86,19 +97,26 @@ function close(server: Server): Promise<void> {
 async function openDebug(
   port: number,
   pages: ReadonlyMap<string, DebugPage>,
+  actions: ReadonlyMap<string, DebugPage>,
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const { fastify } = await import('fastify');
   const server = fastify({ logger: false, forceCloseConnections: true });
-  // A page of another origin must not read this through a browser on the same machine by a name that resolves here.
+  // A page in a browser on the same machine must neither read this, by a name that resolves here, nor send anything.
   server.addHook('onRequest', async (request, reply) => {
-    if (!loopbackHosts.has(request.hostname)) await reply.code(403).send('only by a loopback address\n');
+    if (!loopbackHosts.has(request.hostname) || request.headers.origin !== undefined) {
+      await reply.code(403).send('only by a loopback address\n');
+    }
   });
   server.get('/debug', () => [...pages.keys()].map((name) => `/debug/${name}`));
-  server.get<{ Params: { name: string }; Querystring: Record<string, string> }>('/debug/:name', (request, reply) => {
-    const page = pages.get(request.params.name);
+  const show = (known: ReadonlyMap<string, DebugPage>) => async (request: FastifyRequest, reply: FastifyReply) => {
+    const { name } = request.params as { name: string };
+    const page = known.get(name);
     if (page === undefined) return reply.code(404).send('no such page\n');
-    return reply.type('application/json').send(`${JSON.stringify(page(request.query), null, 2)}\n`);
-  });
+    const value = await page(request.query as Record<string, string>);
+    return reply.type('application/json').send(`${JSON.stringify(value, null, 2)}\n`);
+  };
+  server.get('/debug/:name', show(pages));
+  server.post('/debug/:name', show(actions));
   await server.listen({ host: '127.0.0.1', port });
   return {
     port: (server.server.address() as AddressInfo).port,

@@ -5,6 +5,7 @@ import type { WireUnit } from '#proxy/contract/messages.ts';
 import { pipelineContent, unitKinds } from '#proxy/contract/units.ts';
 import { filters } from '#proxy/filters/index.ts';
 import { redact, redactedText } from '#proxy/primitives/redact.ts';
+import { measure } from './measure.ts';
 import type { Runtime } from './runtime.ts';
 import { isUnitKind } from './unit-door.ts';
 
@@ -37,6 +38,23 @@ export function describeThreads(runtime: Runtime): unknown {
     restarts: threads.restarts,
     diskFailures: runtime.diskFailures,
   };
+}
+
+/** Memory of the process and what is open in it, after a collection where Node was started with --expose-gc. */
+export async function describeMemory({ threads }: Runtime, ownThreads: boolean): Promise<unknown> {
+  const resources: Record<string, number> = {};
+  let heapUsed = 0;
+  for (const { heapUsed: heap = 0, ...counts } of [...(await threads.measure()), ...(ownThreads ? [measure()] : [])]) {
+    heapUsed += heap;
+    for (const [kind, count] of Object.entries(counts)) resources[kind] = (resources[kind] ?? 0) + count;
+  }
+  return { rss: process.memoryUsage.rss(), heapUsed, resources };
+}
+
+/** Ends the first data thread by an error that nobody catches. */
+export function crashThread({ threads }: Runtime): unknown {
+  threads.crash(0);
+  return { thread: 0 };
 }
 
 export function redactUnit(unit: WireUnit): WireUnit {

@@ -154,6 +154,17 @@ describe.each([0, 2])('serving with %i data threads', (threads) => {
 });
 
 describe('serving with data threads', () => {
+  it('loses only the thread in which an error is not caught', async () => {
+    const running = await start({ threads: 2 });
+    await running.runtime.apply({ version: '1', upserts: world(), removes: [] });
+    running.runtime.threads.crash(0);
+    while (running.runtime.threads.serving === 2) await new Promise((resolve) => setImmediate(resolve));
+    expect(await getMany(running, '/0')).toEqual(new Set(['200 one']));
+    await running.runtime.threads.started();
+    expect(lines).toContain('data thread ended');
+    expect((await running.runtime.threads.measure()).length).toBe(2);
+  });
+
   it('starts a thread again that was killed, with the whole table', async () => {
     const running = await start({ threads: 2 });
     await running.runtime.apply({ version: '1', upserts: world(), removes: [] });

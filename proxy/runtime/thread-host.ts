@@ -1,6 +1,7 @@
 // One data plane at the thread's end of a port: turns messages of main into calls and answers them. The same for a
 // worker thread and for the data path in the main thread.
 
+import { measure } from './measure.ts';
 import type { LiveChange, Rejection } from '#proxy/contract/messages.ts';
 import type { FromThread, PrepareStep, ResolvedNames, ToThread } from './thread-messages.ts';
 
@@ -43,6 +44,11 @@ export function hostDataPlane(plane: DataPlane, answer: (message: FromThread) =>
       case 'releaseSeries':
         plane.releaseSeries(message.names);
         return;
+      case 'measure':
+        answer({ type: 'stats', values: measure() });
+        return;
+      case 'crash':
+        throw new Error('the thread was asked to crash');
       case 'drain':
         void plane.drain(message.graceMs, message.deadlineMs).then(() => answer({ type: 'drained' }));
         return;

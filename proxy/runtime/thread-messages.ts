@@ -48,6 +48,10 @@ export type ToThread =
   | { type: 'resolved'; names: ResolvedNames }
   /** These units' slots go to others. */
   | { type: 'releaseSeries'; names: readonly string[] }
+  /** Asks for `stats`, after a collection where Node was started with --expose-gc. */
+  | { type: 'measure' }
+  /** Ends the thread by an uncaught error: what tests of the restart ask for. */
+  | { type: 'crash' }
   | { type: 'drain'; graceMs: number; deadlineMs: number };
 
 export type FromThread =

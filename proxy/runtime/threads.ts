@@ -111,7 +111,24 @@ export class ThreadGroup implements AsyncDisposable {
     await Promise.all(drained);
   }
 
-  /** Ends a thread as an error would. */
+  /** What each serving thread holds, in order. */
+  async measure(): Promise<Readonly<Record<string, number>>[]> {
+    const answers = this.threads
+      .filter((thread) => thread.serving)
+      .map((thread) => {
+        const answer = this.wait(thread, 'stats', this.answerTimeoutMs);
+        thread.port.post({ type: 'measure' });
+        return answer;
+      });
+    return (await Promise.all(answers)).flatMap((answer) => (answer?.type === 'stats' ? [answer.values] : []));
+  }
+
+  /** Makes the thread fail by an uncaught error. */
+  crash(index: number): void {
+    this.threads[index]?.port.post({ type: 'crash' });
+  }
+
+  /** Ends a thread from outside. */
   async kill(index: number): Promise<void> {
     await this.threads[index]?.port.terminate();
   }
@@ -184,9 +201,8 @@ export class ThreadGroup implements AsyncDisposable {
         thread.waiting.get(`${message.type} ${message.id}`)?.(message);
         return;
       case 'drained':
-        thread.waiting.get(message.type)?.(message);
-        return;
       case 'stats':
+        thread.waiting.get(message.type)?.(message);
         return;
       default:
         message satisfies never;
