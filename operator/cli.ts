@@ -5,6 +5,7 @@
 // someone with the wrong Node gets one line and no stack of syntax errors.
 
 import { isMainThread, workerData } from 'node:worker_threads';
+import type { ProxySettings } from '#proxy/settings.ts';
 import type { UnitSource } from '#proxy/sources/source.ts';
 
 const usage = `easegress: a service gateway
@@ -78,15 +79,20 @@ async function runOperatorCommand(argv: readonly string[]): Promise<number> {
 async function runProxyCommand(argv: readonly string[]): Promise<number> {
   const { readProxySettings } = await import('#proxy/settings.ts');
   const settings = readProxySettings(argv, process.env);
-  if (settings.operator.length === 0) {
-    return complain('easegress proxy: name the operator, as in --operator 127.0.0.1:9443', 2);
-  }
-  if (settings.tokenFile === '' || (settings.caFile === '' && settings.ca === '')) {
-    return complain('easegress proxy: --token-file and --ca-file are needed; the operator writes both', 2);
-  }
+  const fault = settings.units === '' ? missing(settings) : null;
+  if (fault !== null) return complain(`easegress proxy: ${fault}`, 2);
   const { runProxy } = await import('#proxy/main.ts');
   await runProxy(settings);
   return 0;
+}
+
+/** What a proxy lacks to find its operator. Said before anything is started. */
+function missing({ operator, tokenFile, caFile, ca }: ProxySettings): string | null {
+  if (operator.length === 0) return 'name the operator, as in --operator 127.0.0.1:9443, or a file with --units';
+  if (tokenFile === '' || (caFile === '' && ca === '')) {
+    return '--token-file and --ca-file are needed; the operator writes both';
+  }
+  return null;
 }
 
 async function runBoth(argv: readonly string[]): Promise<number> {
