@@ -2,6 +2,7 @@
 // handshake, and gives up after the time that its deadline queue stands for. It never resolves names: addresses come
 // from the main thread. Called by the pools only.
 
+import { X509Certificate } from 'node:crypto';
 import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import type { UpstreamContent } from '#proxy/contract/units.ts';
@@ -39,12 +40,22 @@ export interface ConnectCallbacks {
 /** Throws when a certificate or key cannot be read, so that the unit is rejected before it serves. */
 export function tlsContext(settings: UpstreamContent['tls']): SecureContext {
   const { ca, certificate, key } = settings;
+  if (ca !== '') checkAuthorities(ca);
   return createSecureContext({
     ...(ca === '' ? {} : { ca }),
     ...(certificate === '' ? {} : { cert: certificate }),
     ...(key === '' ? {} : { key }),
     minVersion: 'TLSv1.2',
   });
+}
+
+/** A context takes any text as authorities and then trusts nobody, which nobody would be told. */
+function checkAuthorities(ca: string): void {
+  try {
+    new X509Certificate(ca);
+  } catch (error) {
+    throw new Error('`rootCertBase64` holds no certificate in PEM', { cause: error });
+  }
 }
 
 /** One of the callbacks is called, later, unless the returned function was called first. */
