@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { startEchoUpstream, type Echo } from '#test/support/echo-upstream.ts';
+import { startEchoUpstream } from '#test/support/echo-upstream.ts';
 import { get, KeptConnection } from '#test/support/answers.ts';
 import { manifest, mock, proxying, route, server } from '#test/support/manifests.ts';
 import { portStep, reservePort } from '#test/support/ports.ts';
@@ -36,7 +36,7 @@ describe.each<Via>(['stream', 'in-process'])('a folder of manifests, by %s', (vi
     const seen = new Set<string>();
     const askOnce = async (): Promise<void> => {
       const { status, body } = await connection.ask(get('/'));
-      const { server: by, headers } = JSON.parse(body) as Echo;
+      const { server: by, headers } = JSON.parse(body) as { server: string; headers: Record<string, string> };
       seen.add(`${status} ${headers['x-edit'] ?? ''} ${by}`);
     };
     let editing = true;
