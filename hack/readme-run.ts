@@ -72,7 +72,7 @@ function runBlock(text: string, cwd: string): Promise<void> {
   });
 }
 
-/** Starts a block that serves and waits until it says so (a line with `ready`). */
+/** Starts a block that serves and waits until it says so (its last line tells how to end it). */
 async function startServer(text: string, cwd: string): Promise<ChildProcess> {
   const child = spawn('bash', ['-c', text], { cwd, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   let output = '';
@@ -81,7 +81,7 @@ async function startServer(text: string, cwd: string): Promise<ChildProcess> {
     process.stdout.write(data);
   });
   for (let tenths = 0; tenths < 3000; tenths++) {
-    if (/^ready/m.test(output)) return child;
+    if (/^Ctrl-C ends it/m.test(output)) return child;
     if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode} before it was ready`);
     await sleep(100);
   }
