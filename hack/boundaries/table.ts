@@ -16,7 +16,7 @@ const filterSchemas = ['proxy/filters/schemas.ts', 'proxy/filters/filter-schema.
 export const rooms: Readonly<Record<string, Room>> = {
   'proxy/primitives': { rooms: [], packages: ['zod'] },
   'proxy/primitives/regexp.ts': { rooms: ['proxy/primitives'], packages: ['re2js'] },
-  'proxy/primitives/crypto': { rooms: [], packages: ['@peculiar/x509'] },
+  'proxy/primitives/crypto': { rooms: [] },
   'proxy/exchange': { rooms: [] },
   'proxy/contract': { rooms: ['proxy/primitives'], packages: ['zod'] },
   'proxy/http1': { rooms: ['proxy/exchange', 'proxy/primitives'] },
