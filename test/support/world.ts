@@ -5,7 +5,7 @@
 //   await using world = await startWorld({ manifests: { 'web.yaml': manifest(server(…), mock(…)) } });
 //   await world.write('web.yaml', …);  expect(await world.get('/')).toMatchObject({ status: 200 });
 
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startControl, startOperator, type Control, type Operator } from '#operator/main.ts';
@@ -252,6 +252,20 @@ export class World implements AsyncDisposable {
   /** Findings about a file. */
   fileFindings(name: string): readonly Diagnostic[] {
     return this.control.store.placeDiagnostics().get(name) ?? [];
+  }
+
+  /** The access log's line about a path, as JSON; written within 100 ms of the answer. */
+  async logged(urlPath: string, index = 0): Promise<Readonly<Record<string, unknown>>> {
+    for (const end = performance.now() + patienceMs; performance.now() < end;) {
+      const text = existsSync(this.accessLog(index)) ? readFileSync(this.accessLog(index), 'utf8') : '';
+      const lines = text.split('\n').slice(0, -1);
+      const found = lines
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+        .find((line) => line['url.path'] === urlPath);
+      if (found !== undefined) return found;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`waited until ${urlPath} is in the access log`);
   }
 
   accessLog(index = 0): string {
