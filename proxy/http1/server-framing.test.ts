@@ -49,6 +49,7 @@ describe('what a client sends', () => {
     ['cl-huge', '9110 8.6', [400], length('18446744073709551617')],
     ['sp-before-colon', '9112 5.1', [400], get('X-A : 1\r\n')],
     ['obs-fold', '9112 5.2', [400], get('X-A: 1\r\n 2\r\n')],
+    ['obs-fold, a line that looks like a field', '9112 5.2', [400], get('X-A: 1\r\n X-B: 2\r\n')],
     ['bare-cr', '9112 2.2', [400], get('X-A: 1\r2\r\n')],
     ['nul', '9110 5.5', [400], get('X-A: 1\x002\r\n')],
     ['bare-lf-not-fwd', '9112 2.2', [400], 'GET / HTTP/1.1\nHost: a.test\n\n'],

@@ -212,6 +212,9 @@ describe('bodies that nobody wants', () => {
     const block = Buffer.alloc(64 * 1024);
     for (let sent = 0; sent < 10 * 1024 * 1024; sent += block.length) client.send(block);
     expect(await client.untilEnd()).toMatch(/^HTTP\/1\.1 413 [^]*Connection: close\r\n\r\n$/);
+    // All of it is read away, so that no reset overtakes the answer.
+    client.end();
+    await client.until(() => client.closed);
     expect(client.error).toBe('');
     expect(kit.outcomes).toMatchObject([{ status: 413, error: null }]);
   });
