@@ -24,7 +24,7 @@ export const http2Adapter: ContractAdapter = {
     const server = createServer();
     const sessions = new Set<{ destroy(): void }>();
     server.on('session', (session) => sessions.add(session));
-    server.on('stream', (stream, headers, flags) => {
+    server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => {
       handler(new Http2Exchange(stream, headers, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
