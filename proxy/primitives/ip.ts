@@ -106,33 +106,6 @@ export class CidrSet {
   }
 }
 
-const loopback = new CidrSet(['127.0.0.0/8', '::1']);
-const linkLocal = new CidrSet(['169.254.0.0/16', 'fe80::/10']);
-const unspecified = new CidrSet(['0.0.0.0', '::']);
-// IANA special-purpose registries (RFC 6890): what no client on the Internet can have as its address.
-const notPublic = new CidrSet(
-  (
-    '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 224.0.0.0/4 ' +
-    '240.0.0.0/4 :: ::1 fc00::/7 fe80::/10 ff00::/8'
-  ).split(' '),
-);
-
-export function isLoopback(address: string): boolean {
-  return loopback.has(address);
-}
-
-export function isLinkLocal(address: string): boolean {
-  return linkLocal.has(address);
-}
-
-export function isUnspecified(address: string): boolean {
-  return unspecified.has(address);
-}
-
-export function isPublic(address: string): boolean {
-  return ipVersion(address) !== 0 && !notPublic.has(address);
-}
-
 interface Range {
   readonly version: IpVersion;
   readonly start: number[];

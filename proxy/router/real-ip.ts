@@ -4,22 +4,22 @@
 
 import type { Scheme } from '#proxy/exchange/exchange.ts';
 import type { HeaderList } from '#proxy/exchange/headers.ts';
-import { CidrSet, ipVersion, isPublic, sameAddress, unmapped } from '#proxy/primitives/ip.ts';
+import { CidrSet, ipVersion, sameAddress, unmapped } from '#proxy/primitives/ip.ts';
 
 /** Nobody. */
 export const noTrust: CidrSet = CidrSet.empty;
 
 /**
- * First public address in X-Forwarded-For, else X-Real-Ip, else the peer; headers only from a trusted peer. Always an
- * address when `peer` is one.
+ * The nearest address that no trusted peer vouches for: X-Forwarded-For read from the right, past the trusted networks,
+ * else X-Real-Ip, else the peer; headers only from a trusted peer. From the right, because proxies append: what stands
+ * further left is what a client may have written itself. (Easegress takes the first public address from the left.)
+ * Always an address when `peer` is one.
  */
 export function realIp(head: { readonly headers: HeaderList }, peer: string, trusted: CidrSet): string {
   if (trusted.size === 0 || !trusted.has(peer)) return peer;
   const { headers } = head;
-  for (let i = headers.indexOf('x-forwarded-for'); i !== -1; i = headers.indexOf('x-forwarded-for', i + 1)) {
-    const found = firstPublic(headers.values[i] as string);
-    if (found !== '') return found;
-  }
+  if (headers.has('x-forwarded-for'))
+    return nearestUntrusted(headers.getAll('x-forwarded-for').join(','), peer, trusted);
   const stated = headers.get('x-real-ip')?.trim() ?? '';
   return ipVersion(stated) === 0 ? peer : unmapped(stated);
 }
@@ -67,14 +67,17 @@ function writeForwardedFor(headers: HeaderList, address: string, isTrusted: bool
   if (!known) headers.set('X-Forwarded-For', `${before},${address}`);
 }
 
-function firstPublic(list: string): string {
-  let from = 0;
-  while (from <= list.length) {
-    let to = list.indexOf(',', from);
-    if (to === -1) to = list.length;
-    const entry = list.slice(from, to).trim();
-    if (isPublic(entry)) return unmapped(entry);
-    from = to + 1;
+function nearestUntrusted(list: string, peer: string, trusted: CidrSet): string {
+  let nearest = peer;
+  let to = list.length;
+  while (to >= 0) {
+    const from = to === 0 ? -1 : list.lastIndexOf(',', to - 1);
+    const entry = list.slice(from + 1, to).trim();
+    // Nobody can say who stands beyond something that is no address.
+    if (ipVersion(entry) === 0) return nearest;
+    nearest = unmapped(entry);
+    if (!trusted.has(nearest)) return nearest;
+    to = from;
   }
-  return '';
+  return nearest;
 }

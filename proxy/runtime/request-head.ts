@@ -27,12 +27,14 @@ export function prepareRequest<T>(
     body,
     tunnel,
   };
-  applyRoute(match, request, realIp, exchange.version);
+  // First what is true about the client, then what the route states: its variables see corrected headers, and a
+  // header that it sets stays.
   writeForwarded(
     headers,
     { peer: peer.address, scheme: received, host, realIp },
     { xForwardedFor: match.owner?.content.xForwardedFor ?? false, trusted },
   );
+  applyRoute(match, request, realIp, exchange.version);
   return request;
 }
 

@@ -47,6 +47,17 @@ describe('the pipeline gets the request', () => {
     expect(seenBy({}, {})?.headers.has('x-forwarded-for')).toBe(false);
   });
 
+  it('with headers that the route states about the client, which sees corrected ones', () => {
+    const text: WorldText = {
+      paths: [{ setHeaders: { 'X-Forwarded-Proto': 'https', 'X-Seen': '$http_x_forwarded_host' } }],
+    };
+    const request = seenBy(text, {
+      headers: HeaderList.of(['X-Forwarded-Host', 'evil.test'], ['X-Forwarded-Proto', 'ftp']),
+    });
+    expect(request?.headers.getAll('x-forwarded-proto')).toEqual(['https']);
+    expect(request?.headers.get('x-seen')).toBe('a.test');
+  });
+
   it('with the scheme that a trusted peer states, and of nobody else', () => {
     const head = { headers: HeaderList.of(['X-Forwarded-Proto', 'https']) };
     expect(seenBy({ trusted: ['192.0.2.0/24'] }, head)?.scheme).toBe('https');
