@@ -1,5 +1,6 @@
 // What a schema looks like from outside, with wrappers (optional, default, nullable) taken off: enough to walk a value
-// beside its schema and to generate documents. The only place that looks into zod's own types.
+// beside its schema and to generate documents. The only place that looks into zod's own types. A schema does not change,
+// so what was derived from one is kept as long as it lives.
 
 import { z } from 'zod';
 
@@ -25,7 +26,18 @@ export interface FieldMeta {
   readonly format: string;
 }
 
+const shapes = new WeakMap<z.ZodType, Shape>();
+const metas = new WeakMap<z.ZodType, FieldMeta>();
+
 export function shapeOf(schema: z.ZodType): Shape {
+  const known = shapes.get(schema);
+  if (known !== undefined) return known;
+  const shape = deriveShape(schema);
+  shapes.set(schema, shape);
+  return shape;
+}
+
+function deriveShape(schema: z.ZodType): Shape {
   const bare = unwrap(schema);
   if (bare instanceof z.ZodObject) {
     const rest = bare.def.catchall;
@@ -39,6 +51,14 @@ export function shapeOf(schema: z.ZodType): Shape {
 }
 
 export function metaOf(schema: z.ZodType): FieldMeta {
+  const known = metas.get(schema);
+  if (known !== undefined) return known;
+  const meta = deriveMeta(schema);
+  metas.set(schema, meta);
+  return meta;
+}
+
+function deriveMeta(schema: z.ZodType): FieldMeta {
   let found: Record<string, unknown> = {};
   let current: z.ZodType | null = schema;
   // An outer wrapper may restate what an inner one says, so the outer wins.
