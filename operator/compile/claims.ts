@@ -38,7 +38,8 @@ export function claimsOf(parsed: Parsed): ReadonlyMap<string, Claim> {
     const { spec, createdAt } = object;
     const value = portClaimOf(spec, parsed);
     const key = `${source.origin.namespace}/${source.origin.name}`;
-    add(portClaims, { key: String(spec.port), member: portOrder(spec, key), value, output: listenerCell });
+    const sourced = { ...value, source };
+    add(portClaims, { key: String(spec.port), member: portOrder(spec, key), value: sourced, output: listenerCell });
     const member = precedenceText(precedenceOf(source, createdAt));
     for (const host of hostKeysOf(spec)) add(hostClaims, { key: host, member, value });
   }

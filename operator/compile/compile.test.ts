@@ -87,6 +87,64 @@ describe('what a change costs', () => {
   });
 });
 
+describe('a server with many rules', () => {
+  const rules = (changed: string): unknown[] =>
+    Array.from({ length: 40 }, (_, i) => ({
+      host: `r${i}.io`,
+      paths: [
+        { path: '/x', backend: i === 7 ? changed : 'p-a' },
+        { path: '/y', backend: 'p-a' },
+      ],
+    }));
+
+  it('an edit of one rule makes that rule alone again, and asks nobody who has the hosts of the others', () => {
+    const big = (changed: string): RawObject => server('a', { rules: rules(changed) });
+    const { compiler, change } = over(big('p-a'), pipeline('a'), pipeline('b'), service());
+    const before = new Map(compiler.units());
+    const { steps } = change(upsert(big('p-b')));
+    expect(steps.filter((step) => step.startsWith('host-owner'))).toEqual([]);
+    const anew = [...compiler.units()].filter(([name, { unit }]) => before.get(name)?.unit.content !== unit.content);
+    const rulesAnew = anew.map(([name]) => name).filter((name) => name.startsWith('rule/'));
+    expect(rulesAnew).toEqual(['rule/HTTPServer/default/a/7']);
+  });
+
+  it('rules that are one and the same object keep their places and namespaces apart', () => {
+    const rule = { host: 'x.io', paths: [{ path: '/x', backend: 'p-a' }] };
+    const none = { host: 'x.io', paths: [{ path: '/none' }] };
+    const twice = server('a', { rules: [rule, none, rule, none] });
+    const objects = [twice, { ...twice, namespace: 'other' }];
+    const pipelines = objects.map(({ namespace }) => ({
+      ...pipeline('a', { filters: [{ name: 'm', kind: 'Mock' }] }),
+      namespace,
+    }));
+    const apart = compile(
+      structuredClone([...objects, ...pipelines]).map((one) => JSON.parse(JSON.stringify(one)) as RawObject),
+    );
+    expect(compile([...objects, ...pipelines])).toEqual(apart);
+    const contents = apart.upserts.map(({ unit }) =>
+      unit.kind === 'rule' ? unit.content.paths[0]?.pipeline : undefined,
+    );
+    expect(contents.filter((one) => one !== undefined)).toEqual(
+      ['default', 'other'].flatMap((name) => [`pipeline/${name}/p-a`, null, `pipeline/${name}/p-a`, null]),
+    );
+    expect(apart.diagnostics.get('HTTPServer/other/a')?.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['spec.rules[1].paths[0]', 'spec.rules[3].paths[0]']),
+    );
+  });
+
+  it('a rule that moves is told by its new place', () => {
+    const none = { host: 'x.io', paths: [{ path: '/none' }, { path: '/x', backend: 'absent' }] };
+    const { compiler, change } = over(server('a', { rules: [none] }));
+    change(upsert(server('a', { rules: [{ host: 'y.io', paths: [] }, structuredClone(none)] })));
+    expect(
+      compiler
+        .diagnostics()
+        .get('HTTPServer/default/a')
+        ?.map(({ path }) => path),
+    ).toEqual(['spec.rules[1].paths[0]', 'spec.rules[1].paths[1].backend']);
+  });
+});
+
 describe('compile', () => {
   it('makes endpoints only while some upstream wants them', () => {
     const { compiler, change } = over(service(), slice('10.0.0.1'));

@@ -7,11 +7,11 @@
 //                    └─▶ Services, slices ─▶ endpoints.ts (live)              ┘
 
 import type { Diagnostic } from '#proxy/contract/diagnostics.ts';
-import { sameValue } from '#proxy/primitives/same-value.ts';
+import { sameValue, sharedValue } from '#proxy/primitives/same-value.ts';
 import { keyOf, type RawObject } from '#operator/resources/object.ts';
 import { parseObject } from '#operator/resources/parse-object.ts';
 import { type Claim, claimsOf } from './claims.ts';
-import { digest, type Output, sameOutput, sameUnit } from './emit.ts';
+import { type Output, sameOutput, sameUnit, specDigest } from './emit.ts';
 import { type CellChange, type CellKind, Graph } from './graph.ts';
 import { Group } from './group.ts';
 import { objects, type Parsed } from './inputs.ts';
@@ -55,9 +55,9 @@ export function createCompiler(options: CompilerOptions = { portMode: 'files' })
   const take = (change: CompileChange): void => {
     const key = change.type === 'delete' ? change.key : keyOf(change.object);
     const before = known.get(key);
-    const hashes = change.type === 'delete' ? null : hashesOf(change.object);
-    if (before?.content === hashes?.content) return;
-    const after = change.type === 'delete' || hashes === null ? null : read(change.object, hashes, options);
+    const content = change.type === 'delete' ? undefined : contentOf(change.object, before);
+    if (before?.content === content) return;
+    const after = change.type === 'delete' || content === undefined ? null : read(change.object, content, options);
     if (after === null) known.delete(key);
     else known.set(key, after);
     for (const claim of changedClaims(before, after)) {
@@ -85,34 +85,31 @@ export function createCompiler(options: CompilerOptions = { portMode: 'files' })
   };
 }
 
+/** All that compile reads of an object. */
+type Content = Pick<RawObject, 'spec' | 'labels' | 'createdAt' | 'imported'>;
+
 interface Known {
-  readonly content: string;
+  readonly content: Content;
   readonly parsed: Parsed;
   readonly claims: ReadonlyMap<string, Claim>;
 }
 
-function read(object: RawObject, hashes: Hashes, { className = 'easegress' }: CompilerOptions): Known {
-  const { kind, namespace, name, spec, imported } = object;
-  const { value, diagnostics } = parseObject(object);
-  const source = { origin: { kind, namespace, name }, inputs: hashes.inputs };
+function read(object: RawObject, content: Content, { className = 'easegress' }: CompilerOptions): Known {
+  const { kind, namespace, name } = object;
+  const { spec, imported } = content;
+  const { value, diagnostics } = parseObject({ ...object, ...content });
+  const source = { origin: { kind, namespace, name }, inputs: specDigest(spec) };
   const ours = value?.kind !== 'HTTPServer' || value.spec.className === className;
   const stated = new Set(Object.keys(spec).filter((field) => spec[field] !== null));
   const parsed: Parsed = ours
     ? { object: value, diagnostics, source, stated, imported }
     : { object: null, diagnostics: [], source, stated, imported };
-  return { content: hashes.content, parsed, claims: claimsOf(parsed) };
+  return { content, parsed, claims: claimsOf(parsed) };
 }
 
-interface Hashes {
-  /** Of the spec. */
-  readonly inputs: string;
-  /** Of all that compile reads. */
-  readonly content: string;
-}
-
-function hashesOf({ spec, labels, createdAt, imported }: RawObject): Hashes {
-  const inputs = digest(spec);
-  return { inputs, content: digest([inputs, labels, createdAt, imported]) };
+/** Parts that did not change are the same as before, so that what was made of them can be found again. */
+function contentOf({ spec, labels, createdAt, imported }: RawObject, before: Known | undefined): Content {
+  return sharedValue(before?.content, { spec, labels, createdAt, imported });
 }
 
 /** Claims that are new, changed, or gone (value null). */

@@ -49,6 +49,23 @@ function inputsOf(sources: readonly [Source, ...Source[]]): string {
   return sources.length === 1 ? sources[0].inputs : digest(sources.map((source) => source.inputs));
 }
 
+/** Hash of an object's spec. Rules are hashed apart, each once: an edit of a server with hundreds changes one. */
+export function specDigest(spec: Readonly<Record<string, unknown>>): string {
+  const { rules, ...rest } = spec;
+  return Array.isArray(rules) ? digest([rest, rules.map(ruleDigest)]) : digest(spec);
+}
+
+const ruleDigests = new WeakMap<object, string>();
+
+function ruleDigest(rule: unknown): string {
+  if (typeof rule !== 'object' || rule === null) return digest(rule);
+  const known = ruleDigests.get(rule);
+  if (known !== undefined) return known;
+  const made = digest(rule);
+  ruleDigests.set(rule, made);
+  return made;
+}
+
 /** Hash of any value, 128 bits in hex. */
 export function digest(value: unknown): string {
   return sha256(canonicalJson(value)).toString('hex', 0, 16);

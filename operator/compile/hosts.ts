@@ -15,8 +15,18 @@ interface StatedHost {
   readonly path: string;
 }
 
+const hostsByRule = new WeakMap<RuleSpec, readonly StatedHost[]>();
+
 /** Hosts of a rule as it states them. A lone `*` is any host, so it makes the list empty like no host at all. */
 export function hostsOf(rule: RuleSpec): readonly StatedHost[] {
+  const known = hostsByRule.get(rule);
+  if (known !== undefined) return known;
+  const hosts = readHosts(rule);
+  hostsByRule.set(rule, hosts);
+  return hosts;
+}
+
+function readHosts(rule: RuleSpec): readonly StatedHost[] {
   const stated: StatedHost[] = [];
   if (rule.host !== '') stated.push({ match: hostMatch(rule.host), path: 'host' });
   if (rule.hostRegexp !== '') stated.push({ match: { kind: 'regexp', value: rule.hostRegexp }, path: 'hostRegexp' });
@@ -82,8 +92,8 @@ const hostOwnerCell: CellKind<string> = {
   },
 };
 
-function ownerOf({ source }: PortClaim): string {
-  return `${source.origin.namespace}/${source.origin.name}`;
+function ownerOf({ origin }: PortClaim): string {
+  return `${origin.namespace}/${origin.name}`;
 }
 
 /** Warnings about hosts that another server has. */

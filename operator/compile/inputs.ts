@@ -2,6 +2,7 @@
 // sets them; every other file of this folder reads them through the graph, so that reading is remembered.
 
 import type { Diagnostic } from '#proxy/contract/diagnostics.ts';
+import type { Origin } from '#proxy/contract/units.ts';
 import type { EndpointSliceSpec } from '#operator/resources/endpoint-slice.ts';
 import type { TypedKind, TypedObject } from '#operator/resources/typed-object.ts';
 import type { Source } from './emit.ts';
@@ -35,6 +36,11 @@ export interface PortClaim {
   readonly stated: readonly (keyof PortSettings)[];
   /** A refused server takes whatever the port has: it only answers 503 there. */
   readonly refused: boolean;
+  readonly origin: Origin;
+}
+
+/** The same with the hash of the spec, for the unit that comes from it. A host claim stays equal through most edits. */
+export interface SourcedPortClaim extends PortClaim {
   readonly source: Source;
 }
 
@@ -42,7 +48,7 @@ export interface PortClaim {
 export const objects: InputKind<Parsed | null> = { name: 'object', level: 0, absent: null };
 
 /** Servers on a port, by order of who decides. Key: the port's number. */
-export const portClaims: InputKind<Group<PortClaim> | null> = { name: 'port-claims', level: 0, absent: null };
+export const portClaims: InputKind<Group<SourcedPortClaim> | null> = { name: 'port-claims', level: 0, absent: null };
 
 /** Servers that claim a host on a port, by precedence. Key: see hosts.ts. */
 export const hostClaims: InputKind<Group<PortClaim> | null> = { name: 'host-claims', level: 0, absent: null };

@@ -20,7 +20,7 @@ export function portClaimOf(spec: HttpServerSpec, { source, stated }: Pick<Parse
     settings: { address, https, http3, keepAlive, keepAliveTimeout: durationMs(keepAliveTimeout), maxConnections },
     stated: settingNames.filter((name) => stated.has(name)),
     refused,
-    source,
+    origin: source.origin,
   };
 }
 
@@ -46,7 +46,7 @@ const deciderCell: CellKind<string> = {
   level: 1,
   same: (before, after) => before === after,
   compute(port, read) {
-    const origin = read.get(portClaims, port)?.first()?.value.source.origin;
+    const origin = read.get(portClaims, port)?.first()?.value.origin;
     return origin === undefined ? '' : `${origin.kind} ${origin.namespace}/${origin.name}`;
   },
 };

@@ -4,13 +4,19 @@
 
 import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
 import type { OwnerContent, PathContent, RuleContent } from '#proxy/contract/units.ts';
-import type { HttpServerSpec, PathSpec } from '#operator/resources/http-server.ts';
+import type { HttpServerSpec, PathSpec, RuleSpec } from '#operator/resources/http-server.ts';
 import { emit, emitOver, type Output, sameOutput, type Source } from './emit.ts';
 import type { CellKind, Reader } from './graph.ts';
 import { hostConflicts, hostsOf, precedenceOf } from './hosts.ts';
 import { objects, type Parsed } from './inputs.ts';
 import { attach } from './listeners.ts';
-import { type GlobalFilterState, globalFilterStateCell, pipelineStateCell, poolPipeline } from './pipelines.ts';
+import {
+  type GlobalFilterState,
+  globalFilterStateCell,
+  pipelineStateCell,
+  type PipelineState,
+  poolPipeline,
+} from './pipelines.ts';
 import type { CompiledUnit } from './result.ts';
 
 /** Key: the HTTPServer's object key. */
@@ -53,20 +59,9 @@ function compileServer(
   const units: CompiledUnit[] = [];
   const rules: CompiledUnit[] = [];
   for (const rule of spec.rules) {
-    const paths = rule.paths.map((path) => {
-      const at = `spec.rules[${rule.index}].paths[${path.index}]`;
-      const backend = backendOf(read, server, path, { at, place: `${rule.index}-${path.index}` });
-      diagnostics.push(...backend.diagnostics);
-      // A pipeline that runs only behind a filter which is not there must not run at all.
-      const open = global.open && backend.pipeline !== null;
-      if (open) units.push(...backend.units);
-      return pathContent(path, open ? backend.pipeline : null);
-    });
-    const content: RuleContent = {
-      hosts: hostsOf(rule).map(({ match }) => match),
-      ipFilter: rule.ipFilter ?? null,
-      paths,
-    };
+    const content =
+      openContent(read, server, rule, global.open) ??
+      judgedContent(read, server, rule, { open: global.open, units, diagnostics });
     const name = `rule/${owner}/${rule.index}`;
     rules.push(emitOver(former.get(name), 'rule', name, content, [source]));
   }
@@ -84,6 +79,68 @@ function compileServer(
     accessLogFormat: spec.accessLogFormat,
   };
   return { units: [emit('owner', `owner/${owner}`, content, [source]), ...rules, ...units], diagnostics };
+}
+
+interface Judging {
+  /** The server's GlobalFilter is there, or it has none. */
+  readonly open: boolean;
+  /** Taking up what is made and found. */
+  readonly units: CompiledUnit[];
+  readonly diagnostics: Diagnostic[];
+}
+
+function judgedContent(read: Reader, server: Server, rule: RuleSpec, judging: Judging): RuleContent {
+  return ruleContent(rule, (path) => {
+    const at = `spec.rules[${rule.index}].paths[${path.index}]`;
+    const backend = backendOf(read, server, path, { at, place: `${rule.index}-${path.index}` });
+    judging.diagnostics.push(...backend.diagnostics);
+    // A pipeline that runs only behind a filter which is not there must not run at all.
+    if (!judging.open || backend.pipeline === null) return null;
+    judging.units.push(...backend.units);
+    return backend.pipeline;
+  });
+}
+
+interface OpenRule {
+  readonly namespace: string;
+  readonly content: RuleContent;
+}
+
+const openRules = new WeakMap<RuleSpec, OpenRule>();
+const backendsByRule = new WeakMap<RuleSpec, ReadonlySet<string> | null>();
+
+/**
+ * Content of a rule of which every path is served by a sound pipeline: then it follows from the rule and the namespace
+ * alone, and is made once. Null for any other rule.
+ */
+function openContent(read: Reader, server: Server, rule: RuleSpec, open: boolean): RuleContent | null {
+  const backends = backendsOf(rule);
+  if (!open || server.closed || backends === null) return null;
+  const { namespace } = server.source.origin;
+  for (const name of backends) if (pipelineState(read, namespace, name) !== 'sound') return null;
+  const known = openRules.get(rule);
+  if (known?.namespace === namespace) return known.content;
+  const content = ruleContent(rule, ({ backend }) => pipelineUnit(namespace, backend));
+  openRules.set(rule, { namespace, content });
+  return content;
+}
+
+/** Names of the pipelines of a rule; null when a path is refused or has a pool. */
+function backendsOf(rule: RuleSpec): ReadonlySet<string> | null {
+  const known = backendsByRule.get(rule);
+  if (known !== undefined) return known;
+  const named = rule.paths.every((path) => !path.refused && path.backendPool === undefined);
+  const names = named ? new Set(rule.paths.map(({ backend }) => backend)) : null;
+  backendsByRule.set(rule, names);
+  return names;
+}
+
+function pipelineState(read: Reader, namespace: string, name: string): PipelineState {
+  return read.get(pipelineStateCell, `Pipeline/${namespace}/${name}`);
+}
+
+function pipelineUnit(namespace: string, name: string): string {
+  return `pipeline/${namespace}/${name}`;
 }
 
 interface Backend {
@@ -106,11 +163,11 @@ function backendOf(
     return { ...made, pipeline: made.sound ? made.name : null };
   }
   const { namespace } = source.origin;
-  const state = read.get(pipelineStateCell, `Pipeline/${namespace}/${path.backend}`);
+  const state = pipelineState(read, namespace, path.backend);
   const pipeline = `Pipeline ${namespace}/${path.backend}`;
   switch (state) {
     case 'sound':
-      return { ...closed, pipeline: `pipeline/${namespace}/${path.backend}` };
+      return { ...closed, pipeline: pipelineUnit(namespace, path.backend) };
     case 'missing': {
       const message = `${pipeline} does not exist; create it or correct the name`;
       return { ...closed, diagnostics: [diagnostic('PipelineNotFound', source.origin, `${at}.backend`, message)] };
@@ -141,6 +198,14 @@ function globalFilterOf(
     open: false,
     state: null,
     diagnostics: [diagnostic('GlobalFilterNotFound', origin, 'spec.globalFilter', message)],
+  };
+}
+
+function ruleContent(rule: RuleSpec, pipelineOf: (path: PathSpec) => string | null): RuleContent {
+  return {
+    hosts: hostsOf(rule).map(({ match }) => match),
+    ipFilter: rule.ipFilter ?? null,
+    paths: rule.paths.map((path) => pathContent(path, pipelineOf(path))),
   };
 }
 

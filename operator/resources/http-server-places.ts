@@ -27,7 +27,7 @@ const pathFields = ['path', 'pathPrefix', 'pathRegexp'];
 const wrong: unique symbol = Symbol('wrong');
 
 export function refusals(errors: readonly Finding[], cleaned: unknown): Refusals {
-  const readable = structuredClone(cleaned);
+  const readable = errors.length === 0 ? cleaned : structuredClone(cleaned);
   const refused: Refusals = {
     readable,
     server: false,

@@ -150,7 +150,7 @@ export const httpServerSchema = z.strictObject({
 
 export type HttpServerFields = z.infer<typeof httpServerSchema>;
 type PathFields = z.infer<typeof pathSchema>;
-type RuleFields = z.infer<typeof ruleSchema>;
+export type RuleFields = z.infer<typeof ruleSchema>;
 
 /** `refused`: something of it is invalid or protects and is not active; its place answers 503. */
 export type PathSpec = PathFields & { readonly index: number; readonly refused: boolean };

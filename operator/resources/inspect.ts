@@ -8,6 +8,8 @@ import { metaOf, shapeOf, walkFields, type FieldMeta } from '#proxy/primitives/s
 import { formatPath, type FieldPath, type Finding } from './finding.ts';
 
 export interface InspectOptions {
+  /** Where fields are looked for that stand in the wrong place. */
+  readonly root: z.ZodType;
   /** Path with `[]` and `.*` → whether it protects. */
   readonly inactive: ReadonlyMap<string, boolean>;
   /** Where the value stands in its object. */
@@ -19,7 +21,7 @@ export function inspect(
   value: unknown,
   options: InspectOptions,
 ): { value: unknown; findings: Finding[] } {
-  const walk: Walk = { root: schema, inactive: options.inactive, findings: [] };
+  const walk: Walk = { root: options.root, inactive: options.inactive, findings: [] };
   return { value: inspectNode(walk, schema, value, { path: options.at, pattern: '' }), findings: walk.findings };
 }
 

@@ -10,6 +10,8 @@ import { inspect } from './inspect.ts';
 export interface ReadOptions {
   /** Where the value stands in its object. */
   readonly at: FieldPath;
+  /** Schema of the whole when `schema` is that of a part: to say where a stray field belongs. */
+  readonly root?: z.ZodType;
   /** Fields that are not yet active; without it those that the schema marks. */
   readonly inactive?: readonly { readonly path: string; readonly protects: boolean }[];
 }
@@ -25,7 +27,8 @@ export interface Read<T> {
 const inactiveBySchema = new WeakMap<z.ZodType, ReadonlyMap<string, boolean>>();
 
 export function readFields<S extends z.ZodType>(schema: S, value: unknown, options: ReadOptions): Read<z.infer<S>> {
-  const inspected = inspect(schema, value, { at: options.at, inactive: inactiveOf(schema, options) });
+  const { at, root = schema } = options;
+  const inspected = inspect(schema, value, { at, root, inactive: inactiveOf(schema, options) });
   const parsed = schema.safeParse(inspected.value);
   if (parsed.success) return { value: parsed.data, cleaned: inspected.value, findings: inspected.findings };
   const issues = parsed.error.issues.map((issue) => issueFinding(schema, inspected.value, issue, options.at));
@@ -51,7 +54,7 @@ type Issue = z.core.$ZodIssue;
 function issueFinding(root: z.ZodType, value: unknown, issue: Issue, at: FieldPath): Finding {
   const steps = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
   const place = locate(root, value, steps);
-  const name = steps.length === 0 ? String(at.at(-1) ?? 'spec') : fieldName(steps);
+  const name = fieldName(steps.length === 0 ? at : steps);
   const path = [...at, ...steps];
   const say = (is: string, expected: string): Finding => ({
     code: 'InvalidField',

@@ -11,8 +11,7 @@
 //
 // Siblings before and beside the wrong place are not touched.
 
-import { checkPool } from '#proxy/filters/schemas.ts';
-import { isError, splitPath, type FieldPath, type Finding } from './finding.ts';
+import { isError, type FieldPath, type Finding } from './finding.ts';
 import {
   defaultBodySize,
   httpServerSchema,
@@ -22,13 +21,11 @@ import {
   type RuleSpec,
 } from './http-server.ts';
 import { refusals, type Refusals } from './http-server-places.ts';
-import { readFields } from './read-fields.ts';
 import type { Reading } from './read-pipeline.ts';
-
-const at: FieldPath = ['spec'];
+import { below, checkPaths, readServerFields, soundRule } from './read-rules.ts';
 
 export function readHttpServer(raw: Readonly<Record<string, unknown>>): Reading<HttpServerSpec> {
-  const first = readFields(httpServerSchema, raw, { at });
+  const first = readServerFields(raw);
   const errors = first.findings.filter(isError);
   const refused = refusals(errors, first.cleaned);
   let fields = first.value;
@@ -38,46 +35,19 @@ export function readHttpServer(raw: Readonly<Record<string, unknown>>): Reading<
     if (!again.success) return { value: null, findings: first.findings };
     fields = again.data;
   }
-  const crossed = checkPaths(fields, refused);
+  const crossed = crossFindings(fields, refused);
   return { value: assemble(fields, refused), findings: [...first.findings, ...crossed] };
 }
 
-/** Rules between the fields of one path. Marks the paths that break one. */
-function checkPaths(fields: HttpServerFields, refused: Refusals): Finding[] {
+/** Findings between the fields of one path. Marks the paths that have any. */
+function crossFindings(fields: HttpServerFields, refused: Refusals): Finding[] {
   const found: Finding[] = [];
   for (const [r, rule] of fields.rules.entries()) {
-    for (const [p, path] of rule.paths.entries()) {
+    for (const [p, findings] of checkPaths(rule)) {
       if (refused.paths.has(`${r}/${p}`)) continue;
-      const place: FieldPath = [...at, 'rules', r, 'paths', p];
-      const findings = checkPath(path, place);
-      if (findings.length > 0) refused.paths.add(`${r}/${p}`);
-      found.push(...findings);
-    }
-  }
-  return found;
-}
-
-function checkPath(path: HttpServerFields['rules'][number]['paths'][number], place: FieldPath): Finding[] {
-  const found: Finding[] = [];
-  const pool = path.backendPool;
-  if ((path.backend === '') === (pool === undefined)) {
-    const message =
-      pool === undefined
-        ? 'the path has no backend; state `backend`, the name of a pipeline, or `backendPool`'
-        : `the path has both \`backend\` (${JSON.stringify(path.backend)}) and \`backendPool\`; keep one of them`;
-    found.push({ code: 'BackendMissing', path: place, message });
-  }
-  if (path.rewriteTarget !== '' && path.path === '' && path.pathPrefix === '' && path.pathRegexp === '') {
-    const message = '`rewriteTarget` needs `path`, `pathPrefix` or `pathRegexp` beside it; state what it replaces';
-    found.push({ code: 'InvalidField', path: [...place, 'rewriteTarget'], message });
-  }
-  if (pool !== undefined) {
-    for (const [inner, message, code] of checkPool(pool, 'backendPool')) {
-      found.push({ code, path: [...place, ...splitPath(inner)], message });
-    }
-    if (pool.filter !== undefined) {
-      const message = '`backendPool` is the only pool of its path, so it has no `filter`; remove it';
-      found.push({ code: 'InvalidPool', path: [...place, 'backendPool', 'filter'], message });
+      refused.paths.add(`${r}/${p}`);
+      const place: FieldPath = ['spec', 'rules', r, 'paths', p];
+      found.push(...findings.map((finding) => below(finding, place)));
     }
   }
   return found;
@@ -85,9 +55,14 @@ function checkPath(path: HttpServerFields['rules'][number]['paths'][number], pla
 
 function assemble(fields: HttpServerFields, refused: Refusals): HttpServerSpec {
   const rules: RuleSpec[] = [];
+  const touched = new Set([...refused.paths].map((place) => Number(place.slice(0, place.indexOf('/')))));
   for (const [index, rule] of fields.rules.entries()) {
     if (refused.unplaced.has(index)) continue;
     const closed = refused.server || refused.rules.has(index) || index > refused.closedAfter;
+    if (!closed && !touched.has(index)) {
+      rules.push(soundRule(rule, index));
+      continue;
+    }
     const paths = rule.paths.map((path, p): PathSpec => ({
       ...path,
       index: p,

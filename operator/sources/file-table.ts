@@ -5,6 +5,7 @@
 // half written, or a slip in `kind`, must not end traffic.
 
 import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
+import { sharedValue } from '#proxy/primitives/same-value.ts';
 import { keyOf, type RawObject } from '#operator/resources/object.ts';
 import { readDocument, type DocumentFinding, type DocumentReading } from './documents.ts';
 import type { FileProblem, FileText } from './manifest-folder.ts';
@@ -152,14 +153,9 @@ function readOnce(value: unknown, location: string): DocumentReading {
   return reading;
 }
 
-/** The one known before when nothing changed, so that nobody is told. */
+/** The one known before when nothing changed, so that nobody is told; else with those of its parts that did not. */
 function sameAs(known: RawObject | undefined, object: RawObject): RawObject {
-  if (known === object) return object;
-  if (known === undefined || known.location !== object.location || known.imported !== object.imported) return object;
-  return JSON.stringify([known.spec, known.labels, known.annotations]) ===
-    JSON.stringify([object.spec, object.labels, object.annotations])
-    ? known
-    : object;
+  return known === undefined ? object : sharedValue(known, object);
 }
 
 function brokenState(place: string, problem: FileProblem, before: FileState | undefined): FileState {
