@@ -38,8 +38,16 @@ export function rejectionOf(unit: Named, error: unknown): Rejection {
   if (error instanceof PipelineBuildError) {
     return reject(unit, error.unsupported ? 'UnsupportedByProxy' : 'BuildFailed', error.path, error.message);
   }
-  if (error instanceof RouterBuildError) return reject(unit, 'BuildFailed', error.path, error.message);
+  if (error instanceof RouterBuildError) {
+    return reject(unit, 'BuildFailed', pathInObject(unit.name, error.path), error.message);
+  }
   return reject(unit, 'BuildFailed', '', error instanceof Error ? error.message : String(error));
+}
+
+/** A rule is an entry of its object's `rules`; its name ends with the index (contract/units.ts). */
+function pathInObject(unit: string, path: string): string {
+  const index = /^rule\/.*\/(\d+)$/.exec(unit)?.[1];
+  return index === undefined ? path : `spec.rules[${index}].${path}`;
 }
 
 /** The part of a unit that a rejection needs. */
