@@ -268,6 +268,12 @@ export class World implements AsyncDisposable {
     throw new Error(`waited until ${urlPath} is in the access log`);
   }
 
+  /** Lines of the metrics page. */
+  async metrics(index = 0): Promise<string[]> {
+    const page = await fetch(`http://127.0.0.1:${this.proxy(index).admin.port}/metrics`);
+    return (await page.text()).split('\n');
+  }
+
   accessLog(index = 0): string {
     return path.join(this.dir, `access-${index}.log`);
   }
