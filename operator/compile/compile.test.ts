@@ -108,26 +108,25 @@ describe('a server with many rules', () => {
     expect(rulesAnew).toEqual(['rule/HTTPServer/default/a/7']);
   });
 
-  it('rules that are one and the same object keep their places and namespaces apart', () => {
+  it('a rule that is one and the same object in several places keeps places and namespaces apart', () => {
     const rule = { host: 'x.io', paths: [{ path: '/x', backend: 'p-a' }] };
+    const again = structuredClone(rule);
     const none = { host: 'x.io', paths: [{ path: '/none' }] };
-    const twice = server('a', { rules: [rule, none, rule, none] });
-    const objects = [twice, { ...twice, namespace: 'other' }];
-    const pipelines = objects.map(({ namespace }) => ({
-      ...pipeline('a', { filters: [{ name: 'm', kind: 'Mock' }] }),
-      namespace,
-    }));
-    const apart = compile(
-      structuredClone([...objects, ...pipelines]).map((one) => JSON.parse(JSON.stringify(one)) as RawObject),
+    const mock = pipeline('a', { filters: [{ name: 'm', kind: 'Mock' }] });
+    const objects = ['default', 'other'].flatMap((namespace) => [
+      { ...server('a', { rules: [rule] }), namespace },
+      { ...server('b', { rules: [again, none, again, none] }), namespace },
+      { ...mock, namespace },
+    ]);
+    const { upserts, diagnostics } = compile(objects);
+    const served = upserts.map(({ unit }) => (unit.kind === 'rule' ? unit.content.paths[0]?.pipeline : undefined));
+    expect(served.filter((one) => one !== undefined)).toEqual(
+      ['default', 'other'].flatMap((namespace) => {
+        const name = `pipeline/${namespace}/p-a`;
+        return [name, name, null, name, null];
+      }),
     );
-    expect(compile([...objects, ...pipelines])).toEqual(apart);
-    const contents = apart.upserts.map(({ unit }) =>
-      unit.kind === 'rule' ? unit.content.paths[0]?.pipeline : undefined,
-    );
-    expect(contents.filter((one) => one !== undefined)).toEqual(
-      ['default', 'other'].flatMap((name) => [`pipeline/${name}/p-a`, null, `pipeline/${name}/p-a`, null]),
-    );
-    expect(apart.diagnostics.get('HTTPServer/other/a')?.map(({ path }) => path)).toEqual(
+    expect(diagnostics.get('HTTPServer/other/b')?.map(({ path }) => path)).toEqual(
       expect.arrayContaining(['spec.rules[1].paths[0]', 'spec.rules[3].paths[0]']),
     );
   });
