@@ -79,8 +79,9 @@ async function messages(plan: LoadPlan, tally: Tally): Promise<void> {
           socket.send(text);
           return String(await answered) === text ? null : 'the echo differs';
         });
-        if (socket.readyState !== WebSocket.OPEN) break;
         await sleep(50);
+        // One that was closed meanwhile has told so already; nobody would answer.
+        if (socket.readyState !== WebSocket.OPEN) break;
       }
     } catch (error) {
       if (!plan.forgiving()) note(tally, 'reset', `WebSocket: ${String(error)}`);
