@@ -20,12 +20,18 @@ export function localPort(createPlane: (answer: (message: FromThread) => void) =
     onMessage: null,
     onExit: null,
     async terminate() {
+      if (terminated) return;
+      terminated = true;
       receive = () => undefined;
+      // A worker takes its sockets with it; here they have to be closed.
+      await plane.drain(0, 0);
       port.onExit?.(null);
     },
   };
   const answer = (message: FromThread): void => port.onMessage?.(message);
-  let receive = hostDataPlane(createPlane(answer), answer);
+  const plane = createPlane(answer);
+  let terminated = false;
+  let receive = hostDataPlane(plane, answer);
   setImmediate(() => answer({ type: 'ready' }));
   return port;
 }
