@@ -130,8 +130,8 @@ describe('a proxy that is asked to end', () => {
     await new Promise((resolve) => probe.close(resolve));
     const file = path.join(dir, 'units.json');
     await writeFile(file, JSON.stringify({ version: '1', units: units(port) }));
-    const script = path.join(import.meta.dirname, '..', 'test', 'support', 'proxy-process.ts');
-    const fixed = ['--units', file, '--threads', '1', '--admin', '127.0.0.1:0', '--access-log', 'off'];
+    const script = path.join(import.meta.dirname, '..', 'operator', 'cli.ts');
+    const fixed = ['proxy', '--units', file, '--threads', '1', '--admin', '127.0.0.1:0', '--access-log', 'off'];
     const child = spawn(process.execPath, [script, ...fixed, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
     open.push({
       async [Symbol.asyncDispose]() {
