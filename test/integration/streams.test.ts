@@ -115,7 +115,7 @@ describe('an origin that does not read', () => {
       mock('good', 'good'),
       proxying('up', origin.port),
     );
-    await using world = await startWorld({ manifests: { 'web.yaml': web } });
+    await using _world = await startWorld({ manifests: { 'web.yaml': web } });
     const rss = process.memoryUsage().rss;
     await using client = new RawClient(port);
     client.send(`POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${64 * mib}\r\n\r\n`);

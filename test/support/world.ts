@@ -108,7 +108,12 @@ export class World implements AsyncDisposable {
         this.operatorPort = await reservePort();
         this.viaPort = (await this.options.relay?.(this.operatorPort)) ?? this.operatorPort;
       }
-      const flags = { files: this.manifests, 'state-dir': this.stateDir('operator'), admin: '127.0.0.1:0' };
+      const flags = {
+        files: this.manifests,
+        'state-dir': this.stateDir('operator'),
+        admin: '127.0.0.1:0',
+        'debug-port': '0',
+      };
       const listen = `127.0.0.1:${this.operatorPort}`;
       this.operator = await startOperator(readOperatorSettings(argv({ ...flags, listen }), {}), { log, print });
       this.running = this.operator.control;
@@ -266,6 +271,12 @@ export class World implements AsyncDisposable {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     throw new Error(`waited until ${urlPath} is in the access log`);
+  }
+
+  /** Ports of all debug pages, the operator's first. */
+  get debugPorts(): readonly number[] {
+    const operator = this.operator === null ? [] : [this.operator.debugPort];
+    return [...operator, ...this.proxies.flatMap((proxy) => (proxy === null ? [] : [proxy.admin.debugPort]))];
   }
 
   /** Lines of the metrics page. */
