@@ -37,7 +37,7 @@ class LocalSource implements UnitSource {
   }
 
   private connect(conversation: StreamConversation): void {
-    const identity = { name: 'local', audiences: ['default'], validForMs: null };
+    const identity = { name: this.name, audiences: ['default'], validForMs: null };
     // What an ended connection still had on its way must not reach the next one.
     let over = false;
     const again = (): void => {
