@@ -3,6 +3,7 @@ import { get, KeptConnection, type Answer } from '#test/support/answers.ts';
 import { manifest, mock, pipeline, proxying, route, server } from '#test/support/manifests.ts';
 import { reservePort } from '#test/support/ports.ts';
 import { answer, startRawOrigin } from '#test/support/raw-origin.ts';
+import { badAnswers } from '#test/support/steady-client.ts';
 import { startWorld, type World } from '#test/support/world.ts';
 
 // Edits that move something while it is used: a host to another server, a server to another port or address, endpoints.
@@ -13,24 +14,6 @@ function hosted(name: string, port: number, host: string, backend: string): Fiel
   return server(name, port, [], { rules: [{ host, paths: [route('/', backend)] }] });
 }
 
-/** Asks on one kept connection until `edits` is through; gives every answer that is not 200. */
-async function bad(port: number, edits: () => Promise<void>, target = '/'): Promise<string[]> {
-  await using connection = new KeptConnection(port);
-  const found: string[] = [];
-  let editing = true;
-  const asking = (async () => {
-    for (let last = false; !last;) {
-      last = !editing;
-      const { status, body } = await connection.ask(get(target));
-      if (status !== 200) found.push(`${status} ${body}`);
-    }
-  })();
-  await edits();
-  editing = false;
-  await asking;
-  return found;
-}
-
 describe('a host', () => {
   it('moves from one server of a port to another and back without a request lost', async () => {
     const port = await reservePort();
@@ -38,7 +21,7 @@ describe('a host', () => {
     const first = manifest(hosted('one', port, 'a.test', 'a'), hosted('two', port, 'x.test', 'b'), ...mocks);
     const second = manifest(hosted('one', port, 'x.test', 'a'), hosted('two', port, 'a.test', 'b'), ...mocks);
     await using world = await startWorld({ manifests: { 'web.yaml': first } });
-    const lost = await bad(port, async () => {
+    const lost = await badAnswers(port, async () => {
       for (let time = 0; time < 4; time++) {
         await world.write('web.yaml', second);
         expect((await world.get(port, '/')).body).toBe('b');
@@ -56,7 +39,7 @@ describe('a port of two servers', () => {
     const stays = [hosted('b-stays', port, 'a.test', 'a'), mock('a', 'a')];
     const both = manifest(server('a-decides', port, [], { keepAliveTimeout: '50s' }), ...stays);
     await using world = await startWorld({ manifests: { 'web.yaml': both } });
-    const lost = await bad(port, async () => {
+    const lost = await badAnswers(port, async () => {
       await world.write('web.yaml', manifest(...stays));
       await world.write('web.yaml', both);
     });
