@@ -7,7 +7,7 @@ import { lstat, open, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { maxFileBytes } from './yaml.ts';
 
-export const maxFiles = 10_000;
+export const maxFiles = 50_000;
 const maxDepth = 32;
 
 export interface FileProblem {
