@@ -70,7 +70,8 @@ function titleOf(key: string): string {
   return `${kind} ${namespace}/${name}`;
 }
 
-function visible(text: string): string {
+/** On one line, and without anything that a terminal obeys. */
+export function visible(text: string): string {
   // oxlint-disable-next-line no-control-regex -- finding control characters is the purpose
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '�');
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '�');
 }

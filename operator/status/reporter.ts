@@ -4,7 +4,7 @@
 
 import type { Store } from '#operator/store/store.ts';
 import { conditionTypes } from './conditions.ts';
-import { printChanges } from './print.ts';
+import { printChanges, visible } from './print.ts';
 import type { ObjectStatus, StatusChange, StatusTable } from './status.ts';
 
 export interface ReporterParts {
@@ -95,10 +95,11 @@ function fileLines(store: Store, told: Map<string, string>): string[] {
   for (const key of told.keys()) {
     if (!key.startsWith(filePrefix) || now.has(key.slice(filePrefix.length))) continue;
     told.delete(key);
-    lines.push(`${key.slice(filePrefix.length)}: readable again`);
+    lines.push(visible(`${key.slice(filePrefix.length)}: readable again`));
   }
   for (const [place, diagnostics] of now) {
-    const line = `${place}: ${diagnostics.map(({ code, message }) => `${code}, ${message}`).join('; ')}`;
+    // Also the name of a file is text that somebody chose.
+    const line = visible(`${place}: ${diagnostics.map(({ code, message }) => `${code}, ${message}`).join('; ')}`);
     if (told.get(filePrefix + place) === line) continue;
     told.set(filePrefix + place, line);
     lines.push(line);
