@@ -86,7 +86,7 @@ describe('connections over maxConnections', () => {
   it.each<0 | 2>([0, 2])('with %i data threads wait, and are served when a place is free', async (threads) => {
     const port = await reservePort();
     const web = manifest(server('web', port, [route('/', 'a')], { maxConnections: 2 }), mock('a', 'a'));
-    await using world = await startWorld({ threads, manifests: { 'web.yaml': web } });
+    await using _world = await startWorld({ threads, manifests: { 'web.yaml': web } });
     const first = [new KeptConnection(port), new KeptConnection(port)];
     for (const connection of first) expect((await connection.ask(get('/'))).body).toBe('a');
     await using third = new KeptConnection(port);

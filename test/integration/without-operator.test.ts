@@ -140,11 +140,19 @@ describe('an operator that was started again', () => {
     expect((await world.get(port, '/p7')).body).toContain('p7 ');
 
     await world.stopOperator();
-    counter.reset();
-    await world.startOperator();
-    await world.applied();
-    expect(counter.received).toBeGreaterThan(0);
-    expect(counter.received / whole).toBeLessThan(0.05);
+    for (const edit of ['', 'edited while it was away']) {
+      const pipelines = names.map((name) =>
+        mock(name, name === 'p7' && edit !== '' ? edit : `${name} ${'x'.repeat(600)}`),
+      );
+      world.put('pipelines.yaml', manifest(...pipelines));
+      counter.reset();
+      await world.startOperator();
+      await world.applied();
+      expect(counter.received).toBeGreaterThan(0);
+      expect(counter.received / whole).toBeLessThan(0.05);
+      expect((await world.get(port, '/p7')).body).toContain(edit === '' ? 'p7 ' : edit);
+      if (edit === '') await world.stopOperator();
+    }
 
     counter.reset();
     await world.write('pipelines.yaml', manifest(...names.map((name) => mock(name, `${name} new`))));
