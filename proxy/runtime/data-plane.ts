@@ -17,7 +17,7 @@ import { Pipelines } from './pipelines.ts';
 import { Ports, type PortKit } from './ports.ts';
 import { Routes } from './routes.ts';
 import type { Staged } from './staged.ts';
-import type { DataPlane } from './thread-host.ts';
+import type { ServingPlane } from './thread-host.ts';
 import { seriesKey } from './shared-memory.ts';
 import type { PrepareStep, ResolvedNames } from './thread-messages.ts';
 import { isRejection, readUnit, rejectionOf } from './unit-door.ts';
@@ -39,11 +39,11 @@ interface Preparing {
   readonly rejected: Map<string, Rejection>;
 }
 
-export function createDataPlane(kit: PlaneKit): DataPlane {
+export function createDataPlane(kit: PlaneKit): ServingPlane {
   return new ThreadPlane(kit);
 }
 
-class ThreadPlane implements DataPlane {
+class ThreadPlane implements ServingPlane {
   private readonly kit: PlaneKit;
   private readonly upstreams: Upstreams;
   private readonly pipelines: Pipelines;

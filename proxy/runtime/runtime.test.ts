@@ -76,6 +76,7 @@ class World {
       live: (change) => void this.posted.push(`live ${change.upserts.map(({ name }) => name).join(',')}`),
       resolved: (names) => void this.posted.push(`resolved ${Object.keys(names).join(',')}`),
       releaseSeries: (names) => void this.posted.push(`release ${names.join(',')}`),
+      reopenLog: () => undefined,
       drain: () => Promise.resolve(),
     };
   }

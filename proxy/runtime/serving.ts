@@ -1,6 +1,8 @@
 // Puts the main thread's side together from settings: counters, resolver, threads, runtime.
 
 import { lookup } from 'node:dns/promises';
+import { closeSync, openSync } from 'node:fs';
+import { SettingsError } from '#proxy/process/flags.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { SeriesTable } from '#proxy/process/series-table.ts';
 import { createResolver } from '#proxy/upstream/resolver.ts';
@@ -44,6 +46,7 @@ export async function startServing(
   fatal: (error: Error) => void,
 ): Promise<Serving> {
   const count = threadCount(settings.threads, log);
+  checkAccessLog(settings.accessLog);
   const series = new SeriesTable(Math.max(1, count), {
     families: seriesFamilies,
     cap: settings.maxSeries,
@@ -79,6 +82,17 @@ export async function startServing(
     },
   });
   return { runtime, series };
+}
+
+/** A place that never works is told at the start; one that fails later costs lines, not the process. */
+function checkAccessLog(place: string): void {
+  if (place === 'off' || place === 'stdout') return;
+  try {
+    closeSync(openSync(place, 'a', 0o640));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SettingsError(`--access-log ${place} cannot be written: ${reason}`, { cause: error });
+  }
 }
 
 /** Where the kernel shares a port among sockets. Elsewhere one thread serves. */

@@ -5,6 +5,9 @@ import { measure } from './measure.ts';
 import type { LiveChange, Rejection } from '#proxy/contract/messages.ts';
 import type { FromThread, PrepareStep, ResolvedNames, ToThread } from './thread-messages.ts';
 
+/** What serves, without what is around it in a thread. */
+export type ServingPlane = Omit<DataPlane, 'reopenLog'>;
+
 /** All that one data thread does. Between prepare() and commit() or abort() nothing of the change serves. */
 export interface DataPlane {
   /** Builds the change beside what runs. A unit that cannot be built is in the answer and costs no other unit. */
@@ -15,6 +18,8 @@ export interface DataPlane {
   live(change: LiveChange): void;
   resolved(names: ResolvedNames): void;
   releaseSeries(names: readonly string[]): void;
+  /** The file of the access log was moved away. */
+  reopenLog(): void;
   /** Goes on accepting for `graceMs`, then lets requests end; resolves when none is left or at the deadline. */
   drain(graceMs: number, deadlineMs: number): Promise<void>;
 }
@@ -43,6 +48,9 @@ export function hostDataPlane(plane: DataPlane, answer: (message: FromThread) =>
         return;
       case 'releaseSeries':
         plane.releaseSeries(message.names);
+        return;
+      case 'reopenLog':
+        plane.reopenLog();
         return;
       case 'measure':
         answer({ type: 'stats', values: measure() });
