@@ -89,6 +89,50 @@ describe('a manifest', () => {
   });
 });
 
+describe('a storm of edits', () => {
+  it.each<0 | 2>([0, 2])(
+    'with %i data threads, broken ones among them, ends with the last, and costs no request',
+    async (threads) => {
+      const port = await reservePort();
+      await using world = await startWorld({ threads, manifests: { 'web.yaml': web(port, 'a0') } });
+      const lost = await badAnswers(port, async () => {
+        for (let edit = 1; edit <= 100; edit++) {
+          world.put('web.yaml', edit % 5 === 0 ? `${web(port, `a${edit}`)}\n---\nbroken: [` : web(port, `a${edit}`));
+          await sleep(5);
+        }
+        world.put('web.yaml', web(port, 'the last'));
+        await world.untilAnswer(
+          'the last is there',
+          () => world.get(port, '/'),
+          ({ body }) => body === 'the last',
+        );
+      });
+      expect(lost).toEqual([]);
+      await world.applied();
+      expect(world.fileFindings('web.yaml')).toEqual([]);
+    },
+  );
+});
+
+describe('the folder', () => {
+  it('that is taken away and put back is followed', async () => {
+    const port = await reservePort();
+    await using world = await startWorld({ manifests: { 'web.yaml': web(port) } });
+    const away = `${world.manifests}-away`;
+    renameSync(world.manifests, away);
+    await sleep(100);
+    renameSync(away, world.manifests);
+    const { sequence } = world.control.store;
+    world.put('web.yaml', web(port, 'after'));
+    await world.until('the edit is seen', () => world.control.store.sequence > sequence);
+    await world.untilAnswer(
+      'it serves',
+      () => world.get(port, '/'),
+      ({ body }) => body === 'after',
+    );
+  });
+});
+
 describe('a folder that is mounted from a ConfigMap', () => {
   it('is swapped whole by its link, without a gap', async () => {
     const port = await reservePort();
