@@ -4,6 +4,7 @@ import { lookup } from 'node:dns/promises';
 import { closeSync, openSync } from 'node:fs';
 import { SettingsError } from '#proxy/process/flags.ts';
 import type { Log } from '#proxy/process/log.ts';
+import { threadCell } from '#proxy/process/series.ts';
 import { SeriesTable } from '#proxy/process/series-table.ts';
 import { createResolver } from '#proxy/upstream/resolver.ts';
 import type { ConnectionLimits } from '#proxy/http1/limits.ts';
@@ -73,6 +74,7 @@ export async function startServing(
         start: (index) =>
           count === 0 ? localPort((answer) => startPlane(startOf(index), answer)) : workerPort(startOf(index)),
         full,
+        building: (index) => series.threadValue(index, threadCell.building),
         log,
         now,
         timer,

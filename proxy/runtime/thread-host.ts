@@ -24,13 +24,20 @@ export interface DataPlane {
   drain(graceMs: number, deadlineMs: number): Promise<void>;
 }
 
-/** Returns what main's messages go into. A throw is a bug of ours and ends the thread. */
-export function hostDataPlane(plane: DataPlane, answer: (message: FromThread) => void): (message: ToThread) => void {
+/** Returns what main's messages go into. A throw is a bug of ours and ends the thread; `failed` gets a later one. */
+export function hostDataPlane(
+  plane: DataPlane,
+  answer: (message: FromThread) => void,
+  failed: (error: unknown) => void = rethrow,
+): (message: ToThread) => void {
   return (message) => {
     switch (message.type) {
       case 'prepare': {
         const { id } = message;
-        void plane.prepare(message).then((rejected) => answer({ type: 'prepared', id, rejected }));
+        plane
+          .prepare(message)
+          .then((rejected) => answer({ type: 'prepared', id, rejected }))
+          .catch(failed);
         return;
       }
       case 'commit':
@@ -64,4 +71,8 @@ export function hostDataPlane(plane: DataPlane, answer: (message: FromThread) =>
         message satisfies never;
     }
   };
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
