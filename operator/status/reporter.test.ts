@@ -97,7 +97,7 @@ describe('the reporter', () => {
     store.apply([{ type: 'diagnostics', place: 'web.yaml', diagnostics: [] }]);
     reporter.update({});
     clock.advance(300);
-    expect(lines).toEqual(['web.yaml: InvalidYaml, line 3 is cut off', 'web.yaml: readable again']);
+    expect(lines).toEqual(['web.yaml: line 3 is cut off (InvalidYaml)', 'web.yaml: readable again']);
   });
 
   it('shows the name of a file on one line and without what a terminal obeys', () => {
@@ -109,7 +109,7 @@ describe('the reporter', () => {
       clock.advance(300);
     }
     expect(lines).toEqual([
-      'a�HTTPServer default/web: programmed�[2J�.yaml: InvalidYaml, cut off',
+      'a�HTTPServer default/web: programmed�[2J�.yaml: cut off (InvalidYaml)',
       'a�HTTPServer default/web: programmed�[2J�.yaml: readable again',
     ]);
   });
