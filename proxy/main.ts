@@ -13,13 +13,13 @@ import { onReopen, onShutdown } from '#proxy/process/shutdown.ts';
 import { trimHeap } from '#proxy/process/trim.ts';
 import { crashThread, describeMemory, describeThreads, describeUnits } from '#proxy/runtime/debug.ts';
 import { explainRequest } from '#proxy/runtime/explain.ts';
-import { registerMetrics } from '#proxy/runtime/runtime-metrics.ts';
+import { registerMetrics, registerStreamMetrics } from '#proxy/runtime/runtime-metrics.ts';
 import type { Runtime } from '#proxy/runtime/runtime.ts';
 import { startServing } from '#proxy/runtime/serving.ts';
 import { fileSource } from '#proxy/sources/file.ts';
 import { SettingsError } from '#proxy/process/flags.ts';
 import type { UnitSource } from '#proxy/sources/source.ts';
-import { streamSource } from '#proxy/sources/stream.ts';
+import { StreamSource, streamSource } from '#proxy/sources/stream.ts';
 import type { ProxySettings } from './settings.ts';
 
 export interface ProxyOptions {
@@ -65,6 +65,7 @@ export async function startProxy(settings: ProxySettings, options: ProxyOptions 
   admin.debug('explain', (query) => explainRequest(runtime.units.accepted, settings.portOffset, query));
   options.pages?.(admin);
   const source = run.use((options.source ?? sourceOf)(settings, log));
+  if (source instanceof StreamSource) registerStreamMetrics(metrics, source);
   await source.start(runtime);
   if (settings.threads === 0) setTimeout(trimHeap, 1000).unref();
   log.info({ proxy: settings.name, admin: admin.port, threads: settings.threads, build }, 'proxy has started');

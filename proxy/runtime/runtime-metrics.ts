@@ -3,6 +3,7 @@
 import type { Metrics } from '#proxy/process/metrics.ts';
 import { threadCell } from '#proxy/process/series.ts';
 import { labelOf } from './series-names.ts';
+import type { StreamStatus } from '#proxy/sources/stream.ts';
 import type { Serving } from './serving.ts';
 
 export function registerMetrics(metrics: Metrics, { runtime, series }: Serving): void {
@@ -48,5 +49,15 @@ export function registerMetrics(metrics: Metrics, { runtime, series }: Serving):
   metrics.gauge(
     { name: 'easegress_metrics_names_refused', help: 'Names that requests are not counted for: there are too many.' },
     () => series.refused,
+  );
+}
+
+export function registerStreamMetrics(metrics: Metrics, source: { status(): StreamStatus }): void {
+  metrics.gauge({ name: 'easegress_proxy_operator_connected', help: '1 while an operator is connected.' }, () =>
+    source.status().connected ? 1 : 0,
+  );
+  metrics.counter(
+    { name: 'easegress_proxy_operator_connects_total', help: 'Attempts to connect to an operator.' },
+    () => source.status().attempts,
   );
 }
