@@ -6,6 +6,7 @@ import { filters } from '#proxy/filters/index.ts';
 import { unitKinds } from '#proxy/contract/units.ts';
 import { startAdmin, type Admin } from '#proxy/process/admin.ts';
 import { build } from '#proxy/process/build.ts';
+import { watchDescriptors } from '#proxy/process/descriptors.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { createLogger } from '#proxy/process/logger.ts';
 import { createMetrics, type Metrics } from '#proxy/process/metrics.ts';
@@ -49,6 +50,7 @@ export async function startProxy(settings: ProxySettings, options: ProxyOptions 
   const serving = await startServing(settings, log, options.fatal ?? endProcess(log));
   const runtime = run.use(serving.runtime);
   registerMetrics(metrics, serving);
+  run.use(watchDescriptors({ log }));
   const admin = run.use(
     await startAdmin({
       address: settings.admin,
