@@ -230,7 +230,8 @@ function compileRe2(pattern: string): RE2JS {
     return RE2JS.compile(pattern, RE2JS.DOTALL);
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace('error parsing regexp: ', '') : 'unknown';
-    throw new RegexpError(pattern, reason);
+    // The flag is written in front of what the person wrote.
+    throw new RegexpError(pattern, reason.replace('`(?s)', '`'));
   }
 }
 
