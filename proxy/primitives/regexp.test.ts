@@ -152,6 +152,7 @@ describe('anchoredLiteral', () => {
       '[ab]',
       '(?i)',
       '\\/',
+      '\\Q\\E',
     );
     const text = fc.array(fc.constantFrom('a', 'b', '/', '.', '1', 'A', '\n'), { maxLength: 6 });
     fc.assert(

@@ -72,10 +72,12 @@ export function anchoredLiteral(pattern: string): string {
     const c = pattern[i] as string;
     if (c === '\\') {
       const next = pattern[i + 1];
+      // An empty `\Q\E`, like flags, lets a star behind it count for the character before it.
+      if (next === 'Q') return withoutLast(literal);
       if (next === undefined || !punctuation.includes(next)) return literal;
       literal += next;
       i++;
-    } else if (optional.includes(c)) {
+    } else if (optional.includes(c) || pattern.startsWith('(?', i)) {
       return withoutLast(literal); // the character before it may be missing
     } else if (special.includes(c)) {
       return literal;
