@@ -3,7 +3,7 @@
 import type { Metrics } from '#proxy/process/metrics.ts';
 import { threadCell } from '#proxy/process/series.ts';
 import { labelOf } from './series-names.ts';
-import type { StreamStatus } from '#proxy/sources/stream.ts';
+import type { StreamStatus } from '#proxy/sources/source.ts';
 import type { Serving } from './serving.ts';
 
 export function registerMetrics(metrics: Metrics, { runtime, series }: Serving): void {

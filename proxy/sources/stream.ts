@@ -10,7 +10,7 @@ import { encodeMessage, FramingError, MessageDecoder } from '#proxy/contract/fra
 import { streamPath, toProxy } from '#proxy/contract/messages.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { StreamConversation, type Connection, type ProxySelf } from './stream-conversation.ts';
-import type { UnitSink, UnitSource } from './source.ts';
+import type { UnitSink, UnitSource, StreamStatus } from './source.ts';
 
 export interface StreamSourceOptions {
   /** Operators to try in turn, `host:port`. */
@@ -29,15 +29,6 @@ export interface StreamSourceOptions {
 /** Milliseconds, with the product's values; tests take others. */
 export const streamTimes = { firstWait: 100, longestWait: 10_000, connect: 5_000, ping: 10_000, token: 60_000 };
 export type StreamTimes = typeof streamTimes;
-
-/** What pages and readiness may ask. */
-export interface StreamStatus {
-  readonly connected: boolean;
-  /** `host:port` of the last operator that answered, `` = none yet. */
-  readonly operator: string;
-  readonly attempts: number;
-  readonly lastError: string;
-}
 
 export function streamSource(options: StreamSourceOptions): StreamSource {
   return new StreamSource(options);
