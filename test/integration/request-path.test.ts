@@ -127,7 +127,12 @@ describe('a client that leaves', () => {
     await origin.waitForRequests(1);
     raw.reset();
     await world.waitForRecords(1);
-    expect(world.record).toMatchObject({ status: 499, error: 'ClientAbort', errorLayer: 'listener', upstreams: [] });
+    expect(world.record).toMatchObject({
+      status: 499,
+      error: 'ClientAbort',
+      errorLayer: 'listener',
+      upstreams: [{ status: 0, error: 'ClientAbort' }],
+    });
     await origin.connections[0]?.until(({ closed, ended }) => closed || ended);
   });
 });
@@ -157,7 +162,7 @@ describe('a body over the limit', () => {
     expect(connection?.received).not.toContain('\r\n0\r\n');
     await world.waitForRecords(1);
     expect(world.record).toMatchObject({ status: 413, error: 'PayloadTooLarge', tags: ['bodyLimit'] });
-    expect(world.record.upstreams).toEqual([]);
+    expect(world.record.upstreams).toMatchObject([{ status: 0, error: 'PayloadTooLarge' }]);
   });
 });
 
