@@ -30,6 +30,8 @@ export function registerPushMetrics(metrics: Metrics, sessions: Sessions, server
   metrics.counter(
     { name: 'easegress_operator_push_failures_total', help: 'Connections that became no session.' },
     () => [
+      [{ cause: 'handshake' }, counts.handshake],
+      [{ cause: 'wrongToken' }, counts.wrongToken],
       [{ cause: 'refused' }, counts.refused],
       [{ cause: 'timeout' }, counts.timedOut],
       [{ cause: 'broken' }, counts.broken],

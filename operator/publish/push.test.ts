@@ -20,6 +20,7 @@ import {
 import { maxMessageBytes } from '#proxy/contract/messages.ts';
 import type { AnyUnit } from '#proxy/contract/units.ts';
 import { streamTimes } from '#proxy/sources/stream.ts';
+import { logTo } from '#proxy/process/log.ts';
 import { createAuthority } from '#proxy/primitives/crypto/certificate.ts';
 import { pushTimes } from './server.ts';
 import { sessionTimes, type Session } from './session.ts';
@@ -335,6 +336,27 @@ describe('the push stream refuses', () => {
     expect(await client.status).toBe(status);
     await client.closed;
     expect(operator.sessions.count).toBe(0);
+  });
+
+  it('and says so once for an address and minute, and counts every time', async () => {
+    const lines: string[] = [];
+    const log = logTo((_level, { address }, message) => void lines.push(`${String(address)} ${message}`));
+    await using operator = await startPushOperator({ server: { log } });
+    const broken = (): Promise<void> =>
+      new Promise((resolve) => {
+        const socket = connectTcp(operator.port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\n\r\n'));
+        socket.on('error', () => {});
+        socket.on('close', () => resolve());
+        socket.resume();
+      });
+    await broken();
+    for (let i = 0; i < 3; i++) {
+      await using client = new PushClient({ ...operator, token: 'token-of-somebody-else' });
+      expect(await client.status).toBe(401);
+    }
+    await broken();
+    expect(operator.server.counts).toMatchObject({ handshake: 2, wrongToken: 3, refused: 0 });
+    expect(lines.filter((line) => line.startsWith('127.0.0.1 '))).toEqual(['127.0.0.1 a TLS handshake failed']);
   });
 
   it('a proxy that trusts another authority, from the proxy’s side', async () => {

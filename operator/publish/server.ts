@@ -11,6 +11,7 @@ import { streamPath, toOperator } from '#proxy/contract/messages.ts';
 import type { KeyedCertificate } from '#proxy/primitives/crypto/certificate.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { Newcomers } from '#proxy/process/newcomers.ts';
+import { Complaints } from './complaints.ts';
 import type { Outlet } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import type { IdentityVerifier, VerifiedIdentity } from './verifier.ts';
@@ -34,6 +35,10 @@ export type PushTimes = typeof pushTimes;
 export interface PushCounts {
   bytesOut: number;
   bytesIn: number;
+  /** TLS that never came to be. */
+  handshake: number;
+  wrongToken: number;
+  /** For any other reason. */
   refused: number;
   timedOut: number;
   broken: number;
@@ -50,7 +55,15 @@ const windowBytes = 1024 * 1024;
 /** Resolves when it listens. */
 export async function startPushServer(options: PushServerOptions): Promise<PushServer> {
   const { sessions, log, certificate, times = pushTimes } = options;
-  const counts: PushCounts = { bytesOut: 0, bytesIn: 0, refused: 0, timedOut: 0, broken: 0 };
+  const counts: PushCounts = {
+    bytesOut: 0,
+    bytesIn: 0,
+    handshake: 0,
+    wrongToken: 0,
+    refused: 0,
+    timedOut: 0,
+    broken: 0,
+  };
   const issued = certificate();
   const server = createSecureServer({
     cert: issued.certificate,
@@ -71,12 +84,16 @@ export async function startPushServer(options: PushServerOptions): Promise<PushS
   // From the first packet on: who never begins a handshake holds a descriptor as well.
   const newcomers = new Newcomers(server, options.maxUnauthenticated ?? 256);
   server.on('session', (session) => {
-    const connection = new PushConnection(session, { ...options, times, counts, newcomers });
+    const connection = new PushConnection(session, { ...options, times, counts, newcomers, complaints });
     connections.add(connection);
     session.on('close', () => connections.delete(connection));
   });
+  const complaints = new Complaints(log, () => performance.now());
   // Broken handshakes and sessions belong to whoever made them.
-  server.on('tlsClientError', () => counts.broken++);
+  server.on('tlsClientError', (error, socket) => {
+    counts.handshake++;
+    complaints.warn(socket.remoteAddress ?? '', 'a TLS handshake failed', { err: error });
+  });
   server.on('sessionError', () => counts.broken++);
   await listen(server, options.address);
   const renewal = setInterval(() => {
@@ -106,6 +123,7 @@ interface ConnectionKit extends PushServerOptions {
   readonly times: PushTimes;
   readonly counts: PushCounts;
   readonly newcomers: Newcomers;
+  readonly complaints: Complaints;
 }
 
 /** One TCP connection. It carries one push stream; anything else on it is refused. */
@@ -157,14 +175,14 @@ class PushConnection {
     }
     if (stream.destroyed) return;
     if (identity === null) {
-      this.kit.log.warn({ address }, 'a connection with a wrong token was refused');
-      return this.refuse(stream, 401);
+      this.kit.complaints.warn(address, 'a connection with a wrong token was refused');
+      return this.refuse(stream, 401, 'wrongToken');
     }
     if (this.carry(stream, identity, address)) this.kit.newcomers.vouch({ remoteAddress, remotePort });
   }
 
-  private refuse(stream: ServerHttp2Stream, status: number): void {
-    this.kit.counts.refused++;
+  private refuse(stream: ServerHttp2Stream, status: number, cause: 'refused' | 'wrongToken' = 'refused'): void {
+    this.kit.counts[cause]++;
     if (stream.destroyed) return;
     stream.respond({ ':status': status }, { endStream: true });
     this.session.close();
