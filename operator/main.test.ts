@@ -1,11 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeSink } from '#test/support/fake-sink.ts';
+import { reservePort } from '#test/support/ports.ts';
 import { silent, sourceFor } from '#test/support/push-operator.ts';
-import { startOperator, type Operator } from './main.ts';
+import { startControl, startOperator, type Operator } from './main.ts';
 import { readOperatorSettings } from './settings.ts';
 
 let dir = '';
@@ -99,5 +102,56 @@ describe('an operator over files', () => {
     expect(JSON.parse(one)).toHaveLength(1);
     expect(await page(running.adminPort, 'metrics')).toContain('easegress_operator_sessions 0');
     expect(await page(running.adminPort, 'readyz')).toBe('ok\n');
+  });
+
+  it('is not ready before what exists was published', async () => {
+    const port = await reservePort();
+    const flags = ['--files', dir, '--state-dir', join(dir, 'state'), '--listen', '127.0.0.1:0'];
+    const settings = readOperatorSettings([...flags, '--admin', `127.0.0.1:${port}`], {});
+    const publishing = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    const started = startOperator(settings, {
+      log: silent,
+      print: () => {},
+      async control(options) {
+        asked.resolve();
+        await publishing.promise;
+        return startControl(options);
+      },
+    });
+    await asked.promise;
+    const early = await fetch(`http://127.0.0.1:${port}/readyz`);
+    expect([early.status, await early.text()]).toEqual([503, 'what exists was not published yet\n']);
+    publishing.resolve();
+    await using _running = await started;
+    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+  });
+
+  it('goes on when it is told to open its log anew, and ends with 0', async () => {
+    const flags = ['--files', dir, '--state-dir', join(dir, 'state'), '--listen', '127.0.0.1:0'];
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, 'cli.ts'), 'operator', ...flags, '--admin', '127.0.0.1:0'],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    let output = '';
+    const said = (text: string): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const look = (data: Buffer): void => {
+          output += data.toString();
+          if (output.includes(text)) resolve();
+        };
+        child.stdout.on('data', look);
+        child.stderr.on('data', look);
+        child.on('exit', () => reject(new Error(`ended: ${output}`)));
+      });
+    await said('operator has started');
+    for (const signal of ['SIGHUP', 'SIGUSR1'] as const) {
+      output = '';
+      child.kill(signal);
+      await said('no log file to open anew');
+    }
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
   });
 });

@@ -12,7 +12,7 @@ import { build } from '#proxy/process/build.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { createLogger } from '#proxy/process/logger.ts';
 import { createMetrics } from '#proxy/process/metrics.ts';
-import { onShutdown } from '#proxy/process/shutdown.ts';
+import { onReopen, onShutdown } from '#proxy/process/shutdown.ts';
 import { createCompiler, type Compiler } from './compile/compile.ts';
 import { startLoop, type Loop } from './loop.ts';
 import { systemClock } from './publish/clock.ts';
@@ -92,6 +92,8 @@ export interface Operator extends AsyncDisposable {
 export interface OperatorOptions {
   readonly log?: Log;
   readonly print?: (line: string) => void;
+  /** Default: compiles the folder that the settings name. */
+  readonly control?: (options: ControlOptions) => Promise<Control>;
 }
 
 /** Resolves when proxies can connect. */
@@ -103,7 +105,12 @@ export async function startOperator(settings: OperatorSettings, options: Operato
   const authority = await openAuthority(settings.stateDir);
   const tokenFile = settings.tokenFile === '' ? join(settings.stateDir, 'token') : settings.tokenFile;
   const verifier = await tokenFileVerifier(tokenFile);
-  const control = run.use(await startControl({ files: settings.files, log, print }));
+  let ready = false;
+  const notReady = (): string | null => (ready ? null : 'what exists was not published yet');
+  const { debugPort } = settings;
+  const admin = run.use(await startAdmin({ address: settings.admin, debugPort, metrics, notReady }));
+  const start = options.control ?? startControl;
+  const control = run.use(await start({ files: settings.files, log, print }));
   const push = run.use(
     await startPushServer({
       address: settings.listen,
@@ -115,13 +122,13 @@ export async function startOperator(settings: OperatorSettings, options: Operato
     }),
   );
   registerPushMetrics(metrics, control.sessions, push);
-  const { debugPort } = settings;
-  const admin = run.use(await startAdmin({ address: settings.admin, debugPort, metrics, notReady: () => null }));
   registerPages(admin, control);
   admin.debug('units', ({ name }) => {
     const units = [...control.compiler.units().values()].map(({ unit }) => unit);
     return namedOrAll(units, name, redactedUnit);
   });
+  ready = true;
+  run.defer(() => void (ready = false));
   log.info({ ca: authority.path, tokenFile, admin: admin.port, build }, 'operator has started');
   const parts = run.move();
   return {
@@ -136,7 +143,10 @@ export async function startOperator(settings: OperatorSettings, options: Operato
 /** `easegress operator`: from start to signal to a clean end. */
 export async function runOperator(settings: OperatorSettings): Promise<void> {
   using shutdown = onShutdown(() => process.exit(1));
-  await using _operator = await startOperator(settings);
+  const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  // The signals that make a proxy open its access log anew must not end an operator, which has none.
+  using _reopen = onReopen(() => log.info({}, 'an operator has no log file to open anew'));
+  await using _operator = await startOperator(settings, { log });
   const { signal } = shutdown;
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
