@@ -92,9 +92,6 @@ describe('a proxy', () => {
     expect(text).toContain('easegress_pipeline_requests_total{pipeline="a",code_class="2xx"} 4\n');
     expect(text).toContain('easegress_http_errors_total{code="NoRoute",layer="router"} 1\n');
     expect(text).toContain('easegress_http_errors_total{code="Internal",layer="internal"} 0\n');
-    for (const name of ['connections_waiting', 'connections_turned_away_total']) {
-      expect(text).toContain(`easegress_http_${name}{listener="default/127.0.0.1:0"} 0\n`);
-    }
     expect(text).toContain('easegress_proxy_stale 0\n');
     expect(text).toContain('easegress_proxy_units 4\n');
     await proxy.drain();

@@ -4,7 +4,6 @@ import { connectionLimits } from '#proxy/http1/limits.ts';
 import { answer, startHttp1, type Http1Kit } from '#test/support/http1-kit.ts';
 import { listenerContent } from '#test/support/listener-content.ts';
 import { openListener } from './listener.ts';
-import { Places, countPlaces, createPlaces } from './places.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
@@ -28,14 +27,14 @@ describe('a listener', () => {
       handler: () => {},
       limits: connectionLimits,
       reusePort: false,
-      places: new Places(createPlaces(1), 0),
+      connections: new Int32Array(new SharedArrayBuffer(4)),
     });
     await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE', port: kit.listener.port });
   });
 
   it('shares a port with another one when both say so', async () => {
-    const places = new Places(createPlaces(1), 0);
-    const options = { handler: () => {}, limits: connectionLimits, reusePort: true, places };
+    const connections = new Int32Array(new SharedArrayBuffer(4));
+    const options = { handler: () => {}, limits: connectionLimits, reusePort: true, connections };
     const first = await openListener({ ...options, content: listenerContent() });
     const second = await openListener({ ...options, content: listenerContent({ port: first.port }) });
     expect(second.port).toBe(first.port);
@@ -51,11 +50,11 @@ describe('a listener', () => {
     await pause();
     expect(kit.requests).toHaveLength(2);
     expect(kit.listener.counters).toMatchObject({ open: 3, waiting: 1, turnedAway: 0 });
-    expect(countPlaces(kit.places).open).toBe(2);
+    expect(kit.connections[0]).toBe(2);
     clients.find((client) => client.received !== '')?.reset();
     await kit.until(() => kit.outcomes.length === 3);
     expect(kit.listener.counters).toMatchObject({ open: 2, waiting: 0 });
-    expect(countPlaces(kit.places).open).toBe(2);
+    expect(kit.connections[0]).toBe(2);
   });
 
   it('closes what cannot even wait', async () => {
@@ -68,20 +67,15 @@ describe('a listener', () => {
     await third.untilEnd();
     expect(third.received).toBe('');
     expect(kit.listener.counters).toMatchObject({ accepted: 3, open: 2, waiting: 1, turnedAway: 1 });
-    expect(countPlaces(kit.places)).toEqual({ open: 1, waiting: 1, turnedAway: 1 });
-    first.reset();
-    while (kit.listener.counters.waiting > 0) await pause();
-    expect(countPlaces(kit.places)).toEqual({ open: 1, waiting: 0, turnedAway: 1 });
   });
 
   it('a limit of all threads: places that another thread frees are taken', async () => {
     await using kit = await startHttp1({ content: { maxConnections: 1 } });
-    const other = new Places(kit.places, 1);
-    other.take(1);
+    kit.connections[0] = 1;
     const client = kit.client().send(get);
     await pause();
     expect(kit.requests).toEqual([]);
-    other.leave();
+    kit.connections[0] = 0;
     await client.untilReceived('200 OK');
   });
 
@@ -133,7 +127,7 @@ describe('a listener', () => {
     late.end();
     await drained;
     expect(kit.listener.counters.open).toBe(0);
-    expect(countPlaces(kit.places).open).toBe(0);
+    expect(kit.connections[0]).toBe(0);
   });
 
   it('drain: at the deadline what is left is reset', async () => {
@@ -162,6 +156,6 @@ describe('a listener', () => {
     await ends[0]?.untilReceived('200 OK');
     ends[0]?.reset();
     while (kit.listener.counters.open > 0) await pause();
-    expect(countPlaces(kit.places).open).toBe(0);
+    expect(kit.connections[0]).toBe(0);
   });
 });

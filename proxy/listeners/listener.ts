@@ -12,15 +12,16 @@ import type { ConnectionLimits } from '#proxy/http1/limits.ts';
 import type { ServerContext } from '#proxy/http1/server-context.ts';
 import { ServerConnection } from '#proxy/http1/server.ts';
 import { Arrival, type ArrivalOwner, type Connection } from './arrival.ts';
-import type { Places } from './places.ts';
 
 export interface ListenerOptions {
   readonly content: ListenerContent;
   readonly handler: ExchangeHandler;
   readonly limits: ConnectionLimits;
   readonly reusePort: boolean;
-  /** Shared by all threads of the port. */
-  readonly places: Places;
+  /** Shared by all threads of the port: index 0 counts its open connections. */
+  readonly connections: Int32Array;
+  /** Index of `connections` that counts those of this thread alone, so that its places come back when it dies. */
+  readonly share?: number;
   /** A request that could not be read was answered with `cause.status`; no exchange was made of it. */
   readonly onRefused?: (cause: ProxyError, peer: Peer) => void;
 }
@@ -150,11 +151,11 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
 
   onClosed(connection: Connection): void {
     this.counters.open--;
-    if (this.waiting.has(connection as Arrival)) {
-      this.endWait(connection as Arrival);
+    if (this.waiting.delete(connection as Arrival)) {
+      this.counters.waiting--;
     } else {
       this.open.delete(connection);
-      this.options.places.leave();
+      this.leavePlace();
       if (this.waiting.size > 0) this.admitWaiting();
     }
     if (this.counters.open === 0) this.onEmpty?.();
@@ -163,18 +164,15 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
 
   private onConnection(socket: Socket): void {
     this.counters.accepted++;
-    const { places, limits } = this.options;
-    if (places.take(this.maxConnections)) {
+    if (this.takePlace()) {
       this.counters.open++;
       this.admit(new Arrival(socket, this));
-    } else if (this.waiting.size < limits.maxWaiting) {
+    } else if (this.waiting.size < this.options.limits.maxWaiting) {
       this.counters.open++;
       this.counters.waiting++;
-      places.wait(1);
       this.waiting.add(new Arrival(socket, this));
     } else {
       this.counters.turnedAway++;
-      places.turnAway();
       socket.destroy();
     }
   }
@@ -186,16 +184,27 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
 
   private admitWaiting(): void {
     for (const arrival of this.waiting) {
-      if (!this.options.places.take(this.maxConnections)) return;
-      this.endWait(arrival);
+      if (!this.takePlace()) return;
+      this.waiting.delete(arrival);
+      this.counters.waiting--;
       this.admit(arrival);
     }
   }
 
-  private endWait(arrival: Arrival): void {
-    this.waiting.delete(arrival);
-    this.counters.waiting--;
-    this.options.places.wait(-1);
+  private takePlace(): boolean {
+    const { connections, share } = this.options;
+    if (Atomics.add(connections, 0, 1) >= this.maxConnections) {
+      Atomics.sub(connections, 0, 1);
+      return false;
+    }
+    if (share !== undefined) Atomics.add(connections, share, 1);
+    return true;
+  }
+
+  private leavePlace(): void {
+    const { connections, share } = this.options;
+    Atomics.sub(connections, 0, 1);
+    if (share !== undefined) Atomics.sub(connections, share, 1);
   }
 
   private stopAccepting(): void {

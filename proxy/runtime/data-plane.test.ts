@@ -3,7 +3,6 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Rejection, WireUnit } from '#proxy/contract/messages.ts';
 import { filters } from '#proxy/filters/index.ts';
-import { createPlaces } from '#proxy/listeners/places.ts';
 import type { FilterDefinition, RequestContext } from '#proxy/pipeline/filter.ts';
 import { pending } from '#proxy/pipeline/filter.ts';
 import { CidrSet } from '#proxy/primitives/ip.ts';
@@ -63,7 +62,7 @@ class World {
     return this.plane.prepare({
       change: { version: String(++this.version), upserts, removes },
       resolved: {},
-      shared: [{ key: connectionsKey + listener, buffer: createPlaces(1) }],
+      shared: [{ key: connectionsKey + listener, buffer: new SharedArrayBuffer(8) }],
       series: {},
       addresses: upserts.some(({ name }) => name === listener)
         ? { [listener]: { host: '127.0.0.1', port: this.port } }

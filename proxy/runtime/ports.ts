@@ -12,7 +12,6 @@ import type { Exchange, ExchangeHandler, Peer } from '#proxy/exchange/exchange.t
 import { HeaderList } from '#proxy/exchange/headers.ts';
 import { connectionLimits, type ConnectionLimits } from '#proxy/http1/limits.ts';
 import { openListener, type Listener } from '#proxy/listeners/listener.ts';
-import { Places } from '#proxy/listeners/places.ts';
 import type { PipelineInstance } from '#proxy/pipeline/pipeline.ts';
 import type { CidrSet } from '#proxy/primitives/ip.ts';
 import type { PipelineSlot } from '#proxy/router/pipeline-slot.ts';
@@ -71,7 +70,8 @@ export class Ports {
         handler: port.handle,
         limits: { ...connectionLimits, ...this.kit.limits },
         reusePort: this.kit.reusePort,
-        places: new Places(block, this.kit.index),
+        connections: new Int32Array(block),
+        share: 1 + this.kit.index,
         onRefused: (cause, peer) => this.kit.observer.done(refusedRecord(name, cause, peer)),
       });
       port.listener = listener;

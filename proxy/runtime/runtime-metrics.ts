@@ -1,8 +1,7 @@
 // The proxy's own figures beside those of requests: what it has, what went wrong, how stale it is.
 
 import { proxyErrors } from '#proxy/exchange/error.ts';
-import type { PlaceCounts } from '#proxy/listeners/places.ts';
-import type { Metrics, Sample } from '#proxy/process/metrics.ts';
+import type { Metrics } from '#proxy/process/metrics.ts';
 import { threadCell } from '#proxy/process/series.ts';
 import { errorCodes } from './failures.ts';
 import { labelOf } from './series-names.ts';
@@ -11,22 +10,11 @@ import type { Serving } from './serving.ts';
 
 export function registerMetrics(metrics: Metrics, { runtime, series }: Serving): void {
   metrics.collect(series.collect);
-  const byListener = (of: (counts: PlaceCounts) => number) => (): Sample[] =>
-    [...runtime.memory.places()].map(([name, counts]) => [
+  metrics.gauge({ name: 'easegress_http_connections', help: 'Open connections of clients.' }, () =>
+    [...runtime.memory.openConnections()].map(([name, count]) => [
       { listener: labelOf({ kind: 'listener', name }) },
-      of(counts),
-    ]);
-  metrics.gauge(
-    { name: 'easegress_http_connections', help: 'Open connections of clients.' },
-    byListener(({ open }) => open),
-  );
-  metrics.gauge(
-    { name: 'easegress_http_connections_waiting', help: 'Connections beyond maxConnections that wait for a place.' },
-    byListener(({ waiting }) => waiting),
-  );
-  metrics.counter(
-    { name: 'easegress_http_connections_turned_away_total', help: 'Connections that were closed: too many waited.' },
-    byListener(({ turnedAway }) => turnedAway),
+      count,
+    ]),
   );
   metrics.counter(
     { name: 'easegress_http_errors_total', help: 'Requests that ended with an error, by cause and by who found it.' },

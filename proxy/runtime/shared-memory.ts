@@ -1,7 +1,6 @@
 // Memory that all data threads see, as main hands it out: the arena of counters, pages of request counters, and how
 // many connections each listener has in all threads together.
 
-import { countPlaces, createPlaces, forgetPlaces, type PlaceCounts } from '#proxy/listeners/places.ts';
 import type { SeriesTable } from '#proxy/process/series-table.ts';
 import { createArena } from './shared-arena.ts';
 import type { SharedBlock } from './thread-messages.ts';
@@ -13,6 +12,7 @@ export class SharedMemory {
   readonly arena = createArena();
   private readonly series: SeriesTable;
   private readonly threads: number;
+  /** Word 0: all connections; word 1 + n: those of thread n. */
   private readonly connections = new Map<string, SharedArrayBuffer>();
   /** Pages that each thread has been told of. */
   private readonly told: number[] = [];
@@ -26,7 +26,7 @@ export class SharedMemory {
   addListener(name: string): SharedBlock {
     let buffer = this.connections.get(name);
     if (buffer === undefined) {
-      buffer = createPlaces(this.threads);
+      buffer = new SharedArrayBuffer((1 + this.threads) * Int32Array.BYTES_PER_ELEMENT);
       this.connections.set(name, buffer);
     }
     return { key: connectionsKey + name, buffer };
@@ -38,11 +38,14 @@ export class SharedMemory {
 
   /** The thread is dead, and its connections with it. */
   forgetThread(thread: number): void {
-    for (const buffer of this.connections.values()) forgetPlaces(buffer, thread);
+    for (const buffer of this.connections.values()) {
+      const counts = new Int32Array(buffer);
+      Atomics.sub(counts, 0, Atomics.exchange(counts, 1 + thread, 0));
+    }
   }
 
-  *places(): Generator<[listener: string, counts: PlaceCounts]> {
-    for (const [name, buffer] of this.connections) yield [name, countPlaces(buffer)];
+  *openConnections(): Generator<[listener: string, count: number]> {
+    for (const [name, buffer] of this.connections) yield [name, Atomics.load(new Int32Array(buffer), 0)];
   }
 
   /** Pages of counters that the thread has not been told of yet. */

@@ -5,7 +5,6 @@ import { HeaderList } from '#proxy/exchange/headers.ts';
 import { connectionLimits, parserLimits } from '#proxy/http1/limits.ts';
 import { MessageParser, parseEvent } from '#proxy/http1/parser.ts';
 import { openListener } from '#proxy/listeners/listener.ts';
-import { Places, createPlaces } from '#proxy/listeners/places.ts';
 import { listenerContent } from '#test/support/listener-content.ts';
 import { Changes, type ContractAdapter, type ContractClient, type ContractRequest } from './exchange-contract.ts';
 
@@ -18,7 +17,7 @@ export const http1Adapter: ContractAdapter = {
       handler,
       limits: connectionLimits,
       reusePort: false,
-      places: new Places(createPlaces(1), 0),
+      connections: new Int32Array(new SharedArrayBuffer(4)),
     });
     return {
       request: (request) => new Http1Client(listener.port, request),

@@ -8,7 +8,6 @@ import { listenerContent } from '#test/support/listener-content.ts';
 import { proxy } from '#proxy/filters/proxy/filter.ts';
 import { connectionLimits } from '#proxy/http1/limits.ts';
 import { openListener } from '#proxy/listeners/listener.ts';
-import { Places, createPlaces } from '#proxy/listeners/places.ts';
 import { formatText } from '#proxy/runtime/access-log-text.ts';
 
 // Request path, Proxy filter, upstream and both roles of HTTP/1.1 on real sockets: what the client gets, what reaches
@@ -38,7 +37,7 @@ async function place(text: WorldText = {}, answer: Parameters<typeof startRawOri
     handler: world.handler,
     limits: connectionLimits,
     reusePort: false,
-    places: new Places(createPlaces(1), 0),
+    connections: new Int32Array(new SharedArrayBuffer(4)),
   });
   open.defer(() => listener.close());
   return { world, origin, client: () => open.use(new RawClient(listener.port)) };

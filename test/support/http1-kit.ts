@@ -7,7 +7,6 @@ import { HeaderList } from '#proxy/exchange/headers.ts';
 import type { ListenerContent } from '#proxy/contract/units.ts';
 import { connectionLimits, type ConnectionLimits } from '#proxy/http1/limits.ts';
 import { openListener, type Listener } from '#proxy/listeners/listener.ts';
-import { Places, createPlaces } from '#proxy/listeners/places.ts';
 import { listenerContent } from './listener-content.ts';
 import { RawClient } from './raw-client.ts';
 
@@ -20,8 +19,7 @@ export interface Http1Kit extends AsyncDisposable {
   readonly exchanges: Exchange[];
   readonly outcomes: Outcome[];
   readonly refused: ProxyError[];
-  /** Of two threads; the listener is that of the first. */
-  readonly places: SharedArrayBuffer;
+  readonly connections: Int32Array;
   client(): RawClient;
   until(condition: () => boolean): Promise<void>;
 }
@@ -40,7 +38,7 @@ export async function startHttp1(options: Http1Options = {}): Promise<Http1Kit> 
   const outcomes: Outcome[] = [];
   const refused: ProxyError[] = [];
   const clients: RawClient[] = [];
-  const places = createPlaces(2);
+  const connections = new Int32Array(new SharedArrayBuffer(4));
   const handler = options.handler ?? ((exchange) => echo(exchange, bodies));
   let watchers: (() => void)[] = [];
   const changed = (): void => {
@@ -50,7 +48,7 @@ export async function startHttp1(options: Http1Options = {}): Promise<Http1Kit> 
     content: listenerContent(options.content),
     limits: { ...connectionLimits, ...options.limits },
     reusePort: false,
-    places: new Places(places, 0),
+    connections,
     handler(exchange) {
       requests.push(describeRequest(exchange));
       exchanges.push(exchange);
@@ -73,7 +71,7 @@ export async function startHttp1(options: Http1Options = {}): Promise<Http1Kit> 
     exchanges,
     outcomes,
     refused,
-    places,
+    connections,
     client() {
       const client = new RawClient(listener.port);
       clients.push(client);
