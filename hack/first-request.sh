@@ -14,7 +14,11 @@ trap cleanup EXIT
 began=$(date +%s)
 git clone -q "$source" "$work/clone"
 cd "$work/clone"
-npm ci --silent --cache "$work/cache" >/dev/null
+if ! npm ci --cache "$work/cache" >"$work/out" 2>&1; then
+  echo "npm ci failed:" >&2
+  cat "$work/out" >&2
+  exit 1
+fi
 set -m
 npm start >"$work/out" 2>&1 &
 pid=$!

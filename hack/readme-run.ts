@@ -51,8 +51,9 @@ async function main(readme: string): Promise<void> {
       else await runBlock(block.text, cwd);
       console.log(`${title}: ok`);
       if (block.flags.includes('stop') && server !== null) {
-        await stopServer(server);
+        const ending = server;
         server = null;
+        await stopServer(ending);
         console.log(`${title}: the server ended cleanly`);
       }
     } catch (error) {

@@ -39,6 +39,12 @@ describe('the command line', () => {
       2,
       /^easegress proxy: --token-file and --ca-file are needed.*\n$/,
     ],
+    [
+      'run with a flag of a proxy',
+      ['run', '-f', '.', '--token-file=x'],
+      2,
+      /^easegress run: --token-file.* is for `easegress proxy`.*\n$/,
+    ],
     ['run without manifests', ['run'], 2, /^easegress run: name the folder.*\n$/],
     [
       'an address that is none',
@@ -53,13 +59,17 @@ describe('the command line', () => {
   });
 
   it('shows help and version on standard output', async () => {
-    const [help, flags, version] = await Promise.all([
+    const [help, flags, run, version] = await Promise.all([
       easegress(),
       easegress('operator', '--help'),
+      easegress('help', 'run'),
       easegress('version'),
     ]);
     expect(help.stdout).toContain('easegress run -f PATH');
     expect(flags.stdout).toContain('--state-dir');
+    expect(flags.stdout).toContain('address at which proxies connect (default 127.0.0.1:9443)');
+    expect(run.stdout).toContain('-f, --files PATH');
+    expect(run.stdout).not.toContain('--token-file');
     expect(version.stdout).toMatch(/^easegress \d+\.\d+\.\d+ \(Node \d/);
     expect([help.code, flags.code, version.code]).toEqual([0, 0, 0]);
   });

@@ -27,6 +27,9 @@ const commands: Readonly<Record<string, (argv: readonly string[]) => Promise<num
   help: showHelp,
 };
 
+/** What only a proxy needs that takes its units from elsewhere. */
+const remoteSettings = ['operator', 'tokenFile', 'caFile', 'ca', 'units'];
+
 if (isMainThread) {
   void main(process.argv.slice(2)).then((code) => {
     process.exitCode = code;
@@ -99,6 +102,9 @@ async function runBoth(argv: readonly string[]): Promise<number> {
   const { files, rest } = takeFiles(argv);
   if (files === '')
     return complain('easegress run: name the folder or file with manifests, as in -f config/samples', 2);
+  const useless = await remoteFlag(rest);
+  if (useless !== undefined)
+    return complain(`easegress run: ${useless} is for \`easegress proxy\`; run has its operator inside`, 2);
   const { readProxySettings } = await import('#proxy/settings.ts');
   const settings = readProxySettings(rest, process.env);
   const { createLogger } = await import('#proxy/process/logger.ts');
@@ -115,6 +121,13 @@ async function runBoth(argv: readonly string[]): Promise<number> {
     await control[Symbol.asyncDispose]();
   }
   return 0;
+}
+
+/** A flag that would have no effect is refused, as an unknown one is; in the environment it may be another command's. */
+async function remoteFlag(argv: readonly string[]): Promise<string | undefined> {
+  const { flagOf } = await import('#proxy/process/flags.ts');
+  const flags = remoteSettings.map(flagOf);
+  return argv.find((argument) => flags.includes(argument.split('=')[0] ?? ''));
 }
 
 /** `-f PATH`, `--files PATH` and `--files=PATH`; everything else is the proxy's. */
@@ -144,11 +157,10 @@ async function showHelp(argv: readonly string[]): Promise<number> {
   const { describeFlags } = await import('#proxy/process/flags.ts');
   const { operatorSettingsSchema } = await import('./settings.ts');
   const { proxySettingsSchema } = await import('#proxy/settings.ts');
-  const proxyFlags = describeFlags(proxySettingsSchema);
   const flags: Readonly<Record<string, string>> = {
     operator: describeFlags(operatorSettingsSchema),
-    proxy: proxyFlags,
-    run: `  -f, --files PATH   folder or file with manifests\n${proxyFlags}`,
+    proxy: describeFlags(proxySettingsSchema),
+    run: `  -f, --files PATH      folder or file with manifests\n${describeFlags(proxySettingsSchema, remoteSettings)}`,
   };
   const of = argv[0] === undefined ? undefined : flags[argv[0]];
   process.stdout.write(of === undefined ? usage : `easegress ${argv[0] ?? ''} [flags]\n\n${of}`);
@@ -163,7 +175,7 @@ async function explain(command: string, error: unknown): Promise<number> {
   const { code, address, port } = error as { code?: string; address?: string; port?: number };
   if (code === 'EADDRINUSE') {
     const flag = command === 'operator' ? '--listen or --admin' : '--admin or --debug-port';
-    const where = `${address ?? ''}:${String(port ?? '')}`;
+    const where = `${address?.includes(':') === true ? `[${address}]` : (address ?? '')}:${String(port ?? '')}`;
     return complain(
       `easegress ${command}: ${where} is in use; end the process that has it, or state another with ${flag}`,
       1,

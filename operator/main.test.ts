@@ -62,6 +62,12 @@ async function page(port: number, path: string): Promise<string> {
 }
 
 describe('an operator over files', () => {
+  it('does not start without its folder, because proxies would drop what they have', async () => {
+    const flags = ['--files', join(dir, 'missing'), '--state-dir', join(dir, 'state'), '--listen', '127.0.0.1:0'];
+    const started = startOperator(readOperatorSettings(flags, {}), { log: silent, print: () => {} });
+    await expect(started).rejects.toThrow('missing cannot be reached (ENOENT); create the folder or correct --files');
+  });
+
   it('pushes what it compiled to a proxy, and an edit as a change', async () => {
     await using running = await operator();
     const ca = await readFile(join(dir, 'state', 'ca.pem'), 'utf8');

@@ -5,6 +5,7 @@
 //
 // startControl() is that without a network: `easegress run` hands its sessions to a proxy in the same process.
 
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startAdmin, type Admin } from '#proxy/process/admin.ts';
 import { build } from '#proxy/process/build.ts';
@@ -44,6 +45,7 @@ export interface ControlOptions {
 
 /** Resolves when everything that exists was compiled and published. */
 export async function startControl({ files, log, print }: ControlOptions): Promise<Control> {
+  await reachable(files);
   await using run = new AsyncDisposableStack();
   const store = createStore();
   const compiler = createCompiler();
@@ -66,6 +68,18 @@ export async function startControl({ files, log, print }: ControlOptions): Promi
   await loop.started;
   const parts = run.move();
   return { sessions, store, compiler, statuses, loop, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
+/** A mount that is not there yet must not be served as a folder without objects: proxies would drop what they have. */
+async function reachable(files: string): Promise<void> {
+  try {
+    await access(files);
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new Error(`the manifests in ${files} cannot be reached (${reason}); create the folder or correct --files`, {
+      cause: error,
+    });
+  }
 }
 
 export interface Operator extends AsyncDisposable {

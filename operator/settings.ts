@@ -3,7 +3,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readSettings } from '#proxy/process/flags.ts';
+import { oneOf, readSettings } from '#proxy/process/flags.ts';
 
 const addressField = z
   .string()
@@ -16,7 +16,7 @@ const addressField = z
 
 const portField = z
   .string()
-  .regex(/^\d{1,5}$/, 'a port')
+  .regex(/^\d{1,5}$/, 'a port up to 65535')
   .transform(Number)
   .refine((port) => port <= 65535, 'a port up to 65535');
 
@@ -25,7 +25,7 @@ export const operatorSettingsSchema = z.strictObject({
     .string({ error: 'name the folder or file with manifests, as in --files config/samples' })
     .min(1)
     .describe('folder or file with manifests'),
-  listen: addressField.default({ host: '127.0.0.1', port: 9443 }).describe('address at which proxies connect'),
+  listen: addressField.prefault('127.0.0.1:9443').describe('address at which proxies connect'),
   names: z
     .string()
     .default('')
@@ -33,13 +33,13 @@ export const operatorSettingsSchema = z.strictObject({
     .describe('further names and addresses in the server certificate, with commas between'),
   stateDir: z
     .string()
-    .default(join(homedir(), '.local', 'state', 'easegress', 'operator'))
+    .prefault(join(homedir(), '.local', 'state', 'easegress', 'operator'))
     .describe('folder of the certificate authority and the token'),
   tokenFile: z.string().default('').describe('tokens that proxies show; default: `token` in the state folder'),
-  admin: addressField.default({ host: '127.0.0.1', port: 9091 }).describe('address of /healthz, /readyz and /metrics'),
+  admin: addressField.prefault('127.0.0.1:9091').describe('address of /healthz, /readyz and /metrics'),
   debugPort: portField.nullable().default(null).describe('port of /debug on loopback; none = off'),
-  logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('error, warn, info or debug'),
-  logFormat: z.enum(['json', 'text']).default('json').describe('json or text'),
+  logLevel: oneOf('error', 'warn', 'info', 'debug').prefault('info').describe('error, warn, info or debug'),
+  logFormat: oneOf('json', 'text').prefault('json').describe('json or text'),
 });
 
 export type OperatorSettings = z.infer<typeof operatorSettingsSchema>;

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -173,5 +173,25 @@ describe('a proxy that is asked to end', () => {
     expect(await page(port, '/0')).toEqual({ status: 200, text: 'hello' });
     child.kill('SIGINT');
     expect(await once(child, 'exit')).toEqual([1, null]);
+  });
+
+  it('opens its access log anew by SIGUSR1 and by SIGHUP, in every thread', async () => {
+    const access = path.join(dir, 'access.log');
+    const { child, port, log } = await spawnProxy(['--access-log', access, '--threads', '2']);
+    for (const signal of ['SIGUSR1', 'SIGHUP'] as const) {
+      await page(port, `/before-${signal}`);
+      for (let lines = ''; !lines.includes(`/before-${signal}`);) lines = await readFile(access, 'utf8');
+      await rename(access, `${access}.${signal}`);
+      const opened = log.length + 1;
+      child.kill(signal);
+      while (log.length < opened) await once(child.stderr as NodeJS.ReadableStream, 'data');
+      // Both threads have some of so many connections.
+      await Promise.all(Array.from({ length: 20 }, () => page(port, `/after-${signal}`)));
+      for (let lines = ''; lines.split(`/after-${signal}`).length !== 21;) {
+        lines = await readFile(access, 'utf8').catch(() => '');
+      }
+      expect(await readFile(`${access}.${signal}`, 'utf8')).not.toContain(`/after-${signal}`);
+    }
+    expect(child.exitCode).toBe(null);
   });
 });

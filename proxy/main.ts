@@ -9,7 +9,7 @@ import { build } from '#proxy/process/build.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { createLogger } from '#proxy/process/logger.ts';
 import { createMetrics, type Metrics } from '#proxy/process/metrics.ts';
-import { onShutdown } from '#proxy/process/shutdown.ts';
+import { onReopen, onShutdown } from '#proxy/process/shutdown.ts';
 import { trimHeap } from '#proxy/process/trim.ts';
 import { crashThread, describeMemory, describeThreads, describeUnits } from '#proxy/runtime/debug.ts';
 import { explainRequest } from '#proxy/runtime/explain.ts';
@@ -84,6 +84,10 @@ export async function startProxy(settings: ProxySettings, options: ProxyOptions 
 export async function runProxy(settings: ProxySettings, options: ProxyOptions = {}): Promise<void> {
   using shutdown = onShutdown(() => process.exit(1));
   await using proxy = await startProxy(settings, options);
+  using _reopen = onReopen(() => {
+    proxy.runtime.threads.post({ type: 'reopenLog' });
+    proxy.log.info({ file: settings.accessLog }, 'access log is opened anew');
+  });
   await new Promise<void>((resolve) => {
     if (shutdown.signal.aborted) resolve();
     else shutdown.signal.addEventListener('abort', () => resolve(), { once: true });

@@ -36,10 +36,11 @@ describe('settings of the proxy', () => {
     ['--treads 2', 'unknown flag --treads; did you mean --threads?'],
     ['--zzzzzzzz', 'unknown flag --zzzzzzzz'],
     ['x', 'unexpected argument x'],
-    ['--threads two', '--threads: a whole number'],
-    ['--threads 1000', '--threads: a number from 0 to 256'],
-    ['--grace 5', '--grace: a duration such as 500ms or 30s'],
-    ['--admin 80', '--admin: an address and port such as 0.0.0.0:9090 or :9090'],
+    ['--threads two', '--threads: "two" is not possible; expected a whole number'],
+    ['--threads 1000', '--threads: "1000" is not possible; expected a number from 0 to 256'],
+    ['--grace 5', '--grace: "5" is not possible; expected a duration such as 500ms or 30s'],
+    ['--log-level loud', '--log-level: "loud" is not possible; expected one of error, warn, info, debug'],
+    ['--admin 80', '--admin: "80" is not possible; expected an address and port such as 0.0.0.0:9090 or :9090'],
   ];
   for (const [line, message] of wrong) {
     it(`refuses ${line}`, () => {

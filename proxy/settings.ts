@@ -2,10 +2,10 @@
 
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { readSettings } from '#proxy/process/flags.ts';
+import { oneOf, readSettings } from '#proxy/process/flags.ts';
 import { parseDuration } from '#proxy/primitives/duration.ts';
 
-const switchField = z.enum(['true', 'false']).transform((text) => text === 'true');
+const switchField = z.enum(['true', 'false'], 'true or false').transform((text) => text === 'true');
 
 function numberField(min: number, max: number) {
   return z
@@ -35,29 +35,29 @@ const addressField = z
   });
 
 export const proxySettingsSchema = z.strictObject({
-  name: z.string().min(1).max(253).default('proxy').describe('what the proxy calls itself in logs'),
+  name: z.string().min(1).max(253).prefault('proxy').describe('what the proxy calls itself in logs'),
   stateDir: z.string().default('').describe('folder of the last good units; none = nothing is kept'),
   threads: numberField(0, 256)
-    .default(Math.max(1, availableParallelism() - 1))
+    .prefault(String(Math.max(1, availableParallelism() - 1)))
     .describe('data threads; 0 = the main thread serves'),
-  admin: addressField.default({ host: '', port: 9090 }).describe('address of /healthz, /readyz and /metrics'),
+  admin: addressField.prefault(':9090').describe('address of /healthz, /readyz and /metrics'),
   debugPort: numberField(0, 65535).nullable().default(null).describe('port of /debug on loopback; none = off'),
-  accessLog: z.string().default('stdout').describe('stdout, off, or a file'),
-  accessLogFormat: z.enum(['text', 'json']).default('text').describe('text or json'),
-  logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('error, warn, info or debug'),
-  logFormat: z.enum(['json', 'text']).default('json').describe('json or text'),
-  portOffset: numberField(0, 65535).default(0).describe('added to the port of every listener'),
+  accessLog: z.string().prefault('stdout').describe('stdout, off, or a file'),
+  accessLogFormat: oneOf('text', 'json').prefault('text').describe('text or json'),
+  logLevel: oneOf('error', 'warn', 'info', 'debug').prefault('info').describe('error, warn, info or debug'),
+  logFormat: oneOf('json', 'text').prefault('json').describe('json or text'),
+  portOffset: numberField(0, 65535).prefault('0').describe('added to the port of every listener'),
   operator: listField().default([]).describe('addresses of the operator, host:port with commas between'),
   tokenFile: z.string().default('').describe('file with the token that the proxy shows to the operator'),
   caFile: z.string().default('').describe('file with the certificates that the operator is checked against'),
   ca: z.string().default('').describe('those certificates themselves, as PEM'),
   units: z.string().default('').describe('file with units to serve instead of an operator'),
   trustedPeers: listField().default([]).describe('CIDRs whose forwarding headers are believed'),
-  restrictUpstreams: switchField.default(false).describe('refuse upstream addresses of this machine and link'),
+  restrictUpstreams: switchField.prefault('false').describe('refuse upstream addresses of this machine and link'),
   allowUpstreams: listField().default([]).describe('CIDRs that are allowed all the same'),
-  grace: durationField().default(5_000).describe('time from the signal during which connections are still accepted'),
-  deadline: durationField().default(30_000).describe('time after it for requests to end'),
-  maxSeries: numberField(0, 1_000_000).default(20_000).describe('names that metrics are kept for'),
+  grace: durationField().prefault('5s').describe('time from the signal during which connections are still accepted'),
+  deadline: durationField().prefault('30s').describe('time after it for requests to end'),
+  maxSeries: numberField(0, 1_000_000).prefault('20000').describe('names that metrics are kept for'),
 });
 
 export type ProxySettings = z.infer<typeof proxySettingsSchema>;

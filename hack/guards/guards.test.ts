@@ -129,4 +129,16 @@ describe('the lockfile', () => {
       'node_modules/b: is built for one platform',
     ]);
   });
+
+  it('refuses one that lacks a package which another names', () => {
+    const lock = {
+      packages: {
+        '': { dependencies: { a: '1' }, devDependencies: { d: '1' } },
+        'node_modules/a': { dependencies: { b: '1' }, optionalDependencies: { 'c-darwin': '1', 'c-linux': '1' } },
+        'node_modules/a/node_modules/b': { dependencies: { a: '1' } },
+        'node_modules/c-linux': {},
+      },
+    };
+    expect(checkLockfile(lock)).toEqual(['package.json: lacks d', 'node_modules/a: lacks c-darwin']);
+  });
 });

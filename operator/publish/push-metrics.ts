@@ -28,11 +28,12 @@ export function registerPushMetrics(metrics: Metrics, sessions: Sessions, server
     [{ direction: 'in' }, counts.bytesIn],
   ]);
   metrics.counter(
-    { name: 'easegress_operator_push_failures_total', help: 'Connections refused, timed out, or broken by the peer.' },
+    { name: 'easegress_operator_push_failures_total', help: 'Connections that became no session.' },
     () => [
       [{ cause: 'refused' }, counts.refused],
       [{ cause: 'timeout' }, counts.timedOut],
       [{ cause: 'broken' }, counts.broken],
+      [{ cause: 'turnedOut' }, server.newcomers.turnedOut],
     ],
   );
 }

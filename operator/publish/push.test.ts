@@ -415,6 +415,21 @@ describe('the push stream gives up on', () => {
     await once(silentTcp, 'close');
   });
 
+  it('the oldest of very many that say nothing, so that a proxy always gets in and stays', async () => {
+    const { onAcks, changed } = watch();
+    await using operator = await startPushOperator({ server: { maxUnauthenticated: 3 }, sessions: { onAcks } });
+    await using client = new PushClient({ ...operator, token: tokens.default });
+    expect(await client.status).toBe(200);
+    const silent = Array.from({ length: 5 }, () => connectTcp(operator.port, '127.0.0.1').on('error', () => {}));
+    await Promise.all(silent.slice(0, 2).map((socket) => once(socket.resume(), 'close')));
+    await using late = new PushClient({ ...operator, token: tokens.default });
+    expect(await late.status).toBe(200);
+    for (const each of [client, late]) each.hello();
+    await changed(() => operator.sessions.acks().sessions.length === 2);
+    expect(operator.server.newcomers.turnedOut).toBeGreaterThanOrEqual(2);
+    for (const socket of silent) socket.destroy();
+  });
+
   it('a peer that is gone without a word', async () => {
     const { onAcks, changed } = watch();
     const times = { ...pushTimes, ping: 30 };

@@ -10,6 +10,7 @@ import { encodeMessage, FramingError, MessageDecoder } from '#proxy/contract/fra
 import { streamPath, toOperator } from '#proxy/contract/messages.ts';
 import type { KeyedCertificate } from '#proxy/primitives/crypto/certificate.ts';
 import type { Log } from '#proxy/process/log.ts';
+import { Newcomers } from '#proxy/process/newcomers.ts';
 import type { Outlet } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import type { IdentityVerifier, VerifiedIdentity } from './verifier.ts';
@@ -22,6 +23,7 @@ export interface PushServerOptions {
   readonly sessions: Sessions;
   readonly log: Log;
   readonly times?: PushTimes;
+  /** Connections whose token was not verified yet. */
   readonly maxUnauthenticated?: number;
 }
 
@@ -40,6 +42,7 @@ export interface PushCounts {
 export interface PushServer extends AsyncDisposable {
   readonly port: number;
   readonly counts: Readonly<PushCounts>;
+  readonly newcomers: Readonly<Newcomers>;
 }
 
 const windowBytes = 1024 * 1024;
@@ -65,15 +68,10 @@ export async function startPushServer(options: PushServerOptions): Promise<PushS
     },
   });
   const connections = new Set<PushConnection>();
-  const bound = options.maxUnauthenticated ?? 256;
+  // From the first packet on: who never begins a handshake holds a descriptor as well.
+  const newcomers = new Newcomers(server, options.maxUnauthenticated ?? 256);
   server.on('session', (session) => {
-    const unauthenticated = [...connections].filter((connection) => !connection.authenticated).length;
-    if (unauthenticated >= bound) {
-      counts.refused++;
-      session.destroy();
-      return;
-    }
-    const connection = new PushConnection(session, { ...options, times, counts });
+    const connection = new PushConnection(session, { ...options, times, counts, newcomers });
     connections.add(connection);
     session.on('close', () => connections.delete(connection));
   });
@@ -91,6 +89,7 @@ export async function startPushServer(options: PushServerOptions): Promise<PushS
   return {
     port,
     counts,
+    newcomers,
     async [Symbol.asyncDispose]() {
       clearInterval(renewal);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -106,11 +105,11 @@ export async function startPushServer(options: PushServerOptions): Promise<PushS
 interface ConnectionKit extends PushServerOptions {
   readonly times: PushTimes;
   readonly counts: PushCounts;
+  readonly newcomers: Newcomers;
 }
 
 /** One TCP connection. It carries one push stream; anything else on it is refused. */
 class PushConnection {
-  authenticated = false;
   private readonly session: ServerHttp2Session;
   private readonly kit: ConnectionKit;
   private readonly patience: NodeJS.Timeout;
@@ -146,7 +145,8 @@ class PushConnection {
     if (this.used) return this.refuse(stream, 409);
     this.used = true;
     const token = /^Bearer ([\x21-\x7e]+)$/.exec(headers.authorization ?? '')?.[1];
-    const address = this.session.socket.remoteAddress ?? '';
+    const { remoteAddress, remotePort } = this.session.socket;
+    const address = remoteAddress ?? '';
     if (token === undefined) return this.refuse(stream, 401);
     let identity: VerifiedIdentity | null;
     try {
@@ -160,7 +160,7 @@ class PushConnection {
       this.kit.log.warn({ address }, 'a connection with a wrong token was refused');
       return this.refuse(stream, 401);
     }
-    this.carry(stream, identity, address);
+    if (this.carry(stream, identity, address)) this.kit.newcomers.vouch({ remoteAddress, remotePort });
   }
 
   private refuse(stream: ServerHttp2Stream, status: number): void {
@@ -170,7 +170,8 @@ class PushConnection {
     this.session.close();
   }
 
-  private carry(stream: ServerHttp2Stream, identity: VerifiedIdentity, address: string): void {
+  /** False when there is no place for it. */
+  private carry(stream: ServerHttp2Stream, identity: VerifiedIdentity, address: string): boolean {
     const { sessions, verifier, counts } = this.kit;
     const outlet: Outlet = {
       send: (message) => {
@@ -187,8 +188,10 @@ class PushConnection {
       },
     };
     const session = sessions.open(identity, outlet, (token) => verifier.verify(token, { address }));
-    if (session === null) return this.refuse(stream, 503);
-    this.authenticated = true;
+    if (session === null) {
+      this.refuse(stream, 503);
+      return false;
+    }
     clearTimeout(this.patience);
     stream.respond({ ':status': 200 });
     const decoder = new MessageDecoder(toOperator);
@@ -210,6 +213,7 @@ class PushConnection {
       this.session.close();
     });
     this.pings = setInterval(() => this.ping(), this.kit.times.ping);
+    return true;
   }
 
   /** A peer that is gone without a word answers no ping. */

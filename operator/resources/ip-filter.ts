@@ -13,4 +13,8 @@ export const ipFilterSchema = z
       .meta({ protects: true })
       .default([]),
   })
-  .meta({ description: 'Which client addresses may pass; the others get 403.', protects: true });
+  .meta({
+    description:
+      'Which client addresses may pass. The others get 403; on a rule or path, unless a later one lets the request in.',
+    protects: true,
+  });

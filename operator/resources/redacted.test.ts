@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { pipelineUnit, upstreamUnit } from '#test/support/units.ts';
+import { showValue } from './finding.ts';
 import type { RawObject } from './object.ts';
 import { redactedObject, redactedUnit } from './redacted.ts';
 
@@ -18,11 +19,23 @@ describe('what a person sees', () => {
     ['a server', object('HTTPServer', { port: 1, keyBase64: canary, keys: { a: canary } })],
     ['a pipeline', object('Pipeline', { filters: [validator, proxy] })],
     ['a filter', object('Filter', { ...validator })],
+    ['a misspelt field', object('Pipeline', { filters: [{ ...validator, jwt: { secrt: canary } }] })],
+    ['a field in the wrong place', object('HTTPServer', { port: 1, rules: [{ secret: canary }] })],
+    ['a misspelt kind', object('Pipeline', { filters: [{ ...validator, kind: 'Validtor' }] })],
+    ['a misspelt kind in a filter', object('Filter', { ...validator, kind: 'Validtor' })],
+    ['a misspelt kind in a global filter', object('GlobalFilter', { beforePipeline: { filters: [{ x: canary }] } })],
+    ['a mapping in the place of a list', object('HTTPServer', { port: 1, rules: { secret: canary } })],
+    ['an annotation', { ...object('Service', {}), annotations: { 'last-applied-configuration': canary } }],
+    ['a URL', object('Pipeline', { filters: [{ ...proxy, pools: [{ servers: [{ url: `http://u:${canary}@h` }] }] }] })],
     ['an object of an unknown kind', object('Secret', { data: canary })],
   ])('holds no secret of %s', (_, value) => {
     expect(JSON.stringify(value)).toContain(canary);
     expect(JSON.stringify(redactedObject(value))).not.toContain(canary);
     expect(JSON.stringify(redactedObject(value))).toContain('<redacted>');
+  });
+
+  it('holds no password of a URL in a message', () => {
+    expect(showValue(`http://u:${canary}@h/a@b`, false)).toBe('is "http://<redacted>@h/a@b"');
   });
 
   it('holds no secret of units, and everything else of them', () => {

@@ -308,6 +308,40 @@ describe('edits', () => {
     expect(witness.findings()).toEqual([]);
   });
 
+  it('a folder that goes away as a whole keeps what it stated, and is read anew when it is back', async () => {
+    const place = path.join(folder, 'manifests');
+    await mkdir(place);
+    await source[Symbol.asyncDispose]();
+    source = fileSource(place, { pollMs: 20 });
+    await put('manifests/a.yaml', server('a', 1));
+    await put('manifests/b.yaml', server('b'));
+    await start();
+    await rename(place, path.join(folder, 'away'));
+    await witness.until(() => witness.findings().length > 0);
+    expect(witness.findings()).toEqual([
+      'FileUnreadable manifests: it does not exist or cannot be reached; what it held before is kept',
+    ]);
+    expect(witness.names()).toEqual(['HTTPServer/a', 'HTTPServer/b']);
+    await put('away/a.yaml', server('a', 2));
+    await rm(path.join(folder, 'away', 'b.yaml'));
+    await rename(path.join(folder, 'away'), place);
+    await witness.until(() => portOf('a') === 2);
+    await witness.until(() => witness.names().length === 1);
+    expect(witness.findings()).toEqual([]);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('a folder that cannot be read any more keeps what it stated', async () => {
+    await source[Symbol.asyncDispose]();
+    source = fileSource(folder, { pollMs: 20 });
+    await mkdir(path.join(folder, 'team'));
+    await put('team/a.yaml', server('a'));
+    await start();
+    await chmod(path.join(folder, 'team'), 0);
+    await witness.until(() => witness.findings().length > 0);
+    expect(witness.names()).toEqual(['HTTPServer/a']);
+    await chmod(path.join(folder, 'team'), 0o700);
+  });
+
   it('a slip in the kind takes nothing away', async () => {
     await put('a.yaml', server('a'));
     await start();

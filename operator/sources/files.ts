@@ -16,6 +16,7 @@ import {
   readManifest,
   signatureOf,
   type FileProblem,
+  type FolderListing,
   type SignedContents,
 } from './manifest-folder.ts';
 import type { ObjectEvent, ObjectSource } from './object-event.ts';
@@ -117,7 +118,9 @@ class FileSource implements ObjectSource {
   private async readDirty(): Promise<ObjectEvent[]> {
     const places = [...this.dirty].toSorted();
     this.dirty = new Set();
-    return this.base === null ? this.readEverything() : this.readFiles(this.base.folder, places);
+    // With the folder gone no file of it was removed: see below.
+    if (this.base === null || (await findBase(this.place)) === null) return this.readEverything();
+    return this.readFiles(this.base.folder, places);
   }
 
   private async readEverything(): Promise<ObjectEvent[]> {
@@ -127,17 +130,19 @@ class FileSource implements ObjectSource {
     this.base = await findBase(this.place);
     if (this.base === null) {
       this.watchOnly([path.dirname(this.place)]);
-      const problem: FileProblem = { code: 'FileUnreadable', message: 'it does not exist or cannot be reached' };
-      return [...this.forget([]), ...this.tellProblems(new Map([[path.basename(this.place), problem]]))];
+      // A mount that went away, or a deployment between two renames, must not take everything down that is served.
+      const kept = this.signatures.size > 0 ? '; what it held before is kept' : '';
+      const problem: FileProblem = { code: 'FileUnreadable', message: `it does not exist or cannot be reached${kept}` };
+      return this.tellProblems(new Map([[path.basename(this.place), problem]]));
     }
     const { folder, file } = this.base;
     const listing =
       file === null
         ? await listFolder(folder)
-        : { files: [file], folders: [folder], problems: new Map<string, FileProblem>() };
+        : { files: [file], folders: [folder], unread: [], problems: new Map<string, FileProblem>() };
     // What came into a folder before its watch did would be seen late: look once more.
     if (this.watchOnly(listing.folders)) this.everything = true;
-    const events = this.forget(listing.files);
+    const events = this.forget(listing);
     const changed: string[] = [];
     for (const one of listing.files) {
       const known = this.signatures.get(one);
@@ -172,9 +177,11 @@ class FileSource implements ObjectSource {
   }
 
   /** Files that are not there any more. */
-  private forget(files: readonly string[]): ObjectEvent[] {
+  private forget({ files, unread }: Pick<FolderListing, 'files' | 'unread'>): ObjectEvent[] {
     const present = new Set(files);
-    const gone = [...this.table.places].filter((place) => !present.has(place));
+    const hidden = (place: string): boolean =>
+      unread.some((folder) => folder === '' || place.startsWith(`${folder}${path.sep}`));
+    const gone = [...this.table.places].filter((place) => !present.has(place) && !hidden(place));
     for (const place of gone) {
       this.signatures.delete(place);
       this.emptySince.delete(place);

@@ -7,7 +7,7 @@ import { lstat, open, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { maxFileBytes } from './yaml.ts';
 
-export const maxFiles = 10_000;
+export const maxFiles = 50_000;
 const maxDepth = 32;
 
 export interface FileProblem {
@@ -20,6 +20,8 @@ export interface FolderListing {
   readonly files: readonly string[];
   /** Absolute. */
   readonly folders: readonly string[];
+  /** Relative, `` = the root. Nobody knows what is in them now, so what was there before is not gone. */
+  readonly unread: readonly string[];
   /** By place. */
   readonly problems: ReadonlyMap<string, FileProblem>;
 }
@@ -31,6 +33,7 @@ export function isManifest(name: string): boolean {
 export async function listFolder(root: string): Promise<FolderListing> {
   const files: string[] = [];
   const folders: string[] = [];
+  const unread: string[] = [];
   const problems = new Map<string, FileProblem>();
   const waiting: string[] = [''];
   let left = 0;
@@ -57,6 +60,7 @@ export async function listFolder(root: string): Promise<FolderListing> {
         }
       }
     } catch (error) {
+      if (folder === '' || codeOf(error) !== 'ENOENT') unread.push(folder);
       problems.set(folder === '' ? '.' : folder, { code: 'FileUnreadable', message: reasonOf(error) });
     }
   }
@@ -64,7 +68,7 @@ export async function listFolder(root: string): Promise<FolderListing> {
     const message = `${left} more files or folders are not read; a folder may hold ${maxFiles} manifests, ${maxDepth} levels deep`;
     problems.set('.', { code: 'FileUnreadable', message });
   }
-  return { files: files.toSorted(), folders, problems };
+  return { files: files.toSorted(), folders, unread, problems };
 }
 
 export interface FileText {

@@ -1,8 +1,10 @@
-// Statuses as text: a line per object that changed, for the terminal, and a table of all, for the debug page. Writes
+// Statuses as text: a line per object that changed (and one per further finding), for the terminal, and a table of all, for the debug page. Writes
 // nothing itself. Text from objects is shown without control characters, so that a manifest cannot steer a terminal.
 
-import { type Condition, type ConditionType, conditionTypes } from './conditions.ts';
+import { type Condition, conditionReasons, type ConditionType, conditionTypes } from './conditions.ts';
 import type { ObjectStatus } from './status.ts';
+
+const mostFindings = 10;
 
 /** `locationOf` gives the place of an object (`web.yaml:12`), `` when it has none. */
 export function printChanges(
@@ -13,7 +15,9 @@ export function printChanges(
     if (status === null) return visible(`${titleOf(key)}: removed`);
     const location = locationOf(key);
     const where = location === '' ? '' : ` (${location})`;
-    return visible(`${titleOf(key)}${where}: ${summary(status.conditions)}`);
+    return [`${titleOf(key)}${where}: ${summary(status.conditions)}`, ...furtherFindings(status)]
+      .map(visible)
+      .join('\n    ');
   });
 }
 
@@ -41,11 +45,22 @@ export function printTable(statuses: ReadonlyMap<string, ObjectStatus>): string 
     .join('\n');
 }
 
+/** The findings that the conditions only count, so that a person can mend all of them in one go. */
+function furtherFindings({ diagnostics, conditions }: ObjectStatus): string[] {
+  const further = diagnostics
+    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+    .filter((text) => !conditions.some(({ message }) => message.startsWith(text)));
+  const shown = further.slice(0, mostFindings);
+  return further.length > shown.length ? [...shown, `and ${further.length - shown.length} more`] : shown;
+}
+
 /** What a person wants to know first: what is refused, what leads nowhere, and whether it runs. */
 function summary(conditions: readonly Condition[]): string {
   const parts: string[] = [];
   for (const { type, status, reason, message } of conditions) {
     const told = message === '' ? '' : `, ${message}`;
+    // That a refused object does not run goes without saying.
+    if (type === conditionTypes.programmed && reason === conditionReasons.refused && parts.length > 0) continue;
     if (type === conditionTypes.programmed) parts.push(programmedText(status, reason, told));
     else if (status === 'False')
       parts.push(`${type === conditionTypes.accepted ? 'not accepted' : 'unresolved'} (${reason})${told}`);
@@ -70,7 +85,8 @@ function titleOf(key: string): string {
   return `${kind} ${namespace}/${name}`;
 }
 
-function visible(text: string): string {
+/** On one line, and without anything that a terminal obeys. */
+export function visible(text: string): string {
   // oxlint-disable-next-line no-control-regex -- finding control characters is the purpose
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '�');
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '�');
 }

@@ -97,7 +97,21 @@ describe('the reporter', () => {
     store.apply([{ type: 'diagnostics', place: 'web.yaml', diagnostics: [] }]);
     reporter.update({});
     clock.advance(300);
-    expect(lines).toEqual(['web.yaml: InvalidYaml, line 3 is cut off', 'web.yaml: readable again']);
+    expect(lines).toEqual(['web.yaml: line 3 is cut off (InvalidYaml)', 'web.yaml: readable again']);
+  });
+
+  it('shows the name of a file on one line and without what a terminal obeys', () => {
+    const { lines, clock, store, reporter } = world();
+    const place = 'a\nHTTPServer default/web: programmed\u001b[2J\u202e.yaml';
+    for (const diagnostics of [[diagnostic('InvalidYaml', origin, '', 'cut off')], []]) {
+      store.apply([{ type: 'diagnostics', place, diagnostics }]);
+      reporter.update({});
+      clock.advance(300);
+    }
+    expect(lines).toEqual([
+      'a�HTTPServer default/web: programmed�[2J�.yaml: cut off (InvalidYaml)',
+      'a�HTTPServer default/web: programmed�[2J�.yaml: readable again',
+    ]);
   });
 
   it('prints a hundred lines at most and counts the others', () => {

@@ -3,8 +3,8 @@
 // changes at once the first are printed and the others counted, the debug page has them all.
 
 import type { Store } from '#operator/store/store.ts';
-import { conditionTypes } from './conditions.ts';
-import { printChanges } from './print.ts';
+import { type Condition, conditionReasons, conditionTypes } from './conditions.ts';
+import { printChanges, visible } from './print.ts';
 import type { ObjectStatus, StatusChange, StatusTable } from './status.ts';
 
 export interface ReporterParts {
@@ -63,13 +63,14 @@ export function startReporter({ statuses, store, print, timer }: ReporterParts):
   };
 }
 
-/** Only the proxies' answer is missing. */
+/** Only the proxies' answer is missing; at a start that is also so while none is connected. */
 function isPending(status: ObjectStatus | null): boolean {
   const conditions = status?.conditions ?? [];
-  return (
-    conditions.some(({ type, status: holds }) => type === conditionTypes.programmed && holds === 'Unknown') &&
-    conditions.every(({ status: holds }) => holds !== 'False')
-  );
+  return conditions.some(awaitsProxies) && conditions.every((each) => each.status !== 'False' || awaitsProxies(each));
+}
+
+function awaitsProxies({ type, status, reason }: Condition): boolean {
+  return type === conditionTypes.programmed && (status === 'Unknown' || reason === conditionReasons.noProxy);
 }
 
 function objectLines(
@@ -95,15 +96,21 @@ function fileLines(store: Store, told: Map<string, string>): string[] {
   for (const key of told.keys()) {
     if (!key.startsWith(filePrefix) || now.has(key.slice(filePrefix.length))) continue;
     told.delete(key);
-    lines.push(`${key.slice(filePrefix.length)}: readable again`);
+    lines.push(visible(`${key.slice(filePrefix.length)}: readable again`));
   }
   for (const [place, diagnostics] of now) {
-    const line = `${place}: ${diagnostics.map(({ code, message }) => `${code}, ${message}`).join('; ')}`;
+    // Also the name of a file is text that somebody chose.
+    const line = diagnostics.map(({ code, message }) => visible(`${placed(place, message)} (${code})`)).join('\n');
     if (told.get(filePrefix + place) === line) continue;
     told.set(filePrefix + place, line);
     lines.push(line);
   }
   return lines;
+}
+
+/** Most messages begin with file and line already. */
+function placed(place: string, message: string): string {
+  return message.startsWith(place) ? message : `${place}: ${message}`;
 }
 
 const filePrefix = 'file:';

@@ -178,4 +178,17 @@ describe('printing', () => {
       'Pipeline default/p: not accepted (InvalidField), spec: red �[31m�next; programmed',
     ]);
   });
+
+  it('tells every finding of a refused object, and not that it does not run', () => {
+    const about = { kind: 'Pipeline', namespace: 'default', name: 'p' };
+    const found = Array.from({ length: 13 }, (_, i) => diagnostic('InvalidField', about, `spec.f${i}`, 'is wrong'));
+    const table = createStatusTable();
+    const changed = table.update({
+      objects: [upsert(pipeline('p', 'x'))],
+      delta: { upserts: [], removes: [], diagnostics: new Map([['Pipeline/default/p', found]]) },
+    });
+    const [first, ...rest] = printChanges(changed).join('\n').split('\n');
+    expect(first).toBe('Pipeline default/p: not accepted (InvalidField), spec.f0: is wrong (and 12 more)');
+    expect([rest.length, rest[0], rest.at(-1)]).toEqual([11, '    spec.f1: is wrong', '    and 2 more']);
+  });
 });

@@ -7,6 +7,11 @@ import { z } from 'zod';
 /** What stands in the place of a secret that is not empty. */
 export const redactedText = '<redacted>';
 
+/** `http://user:password@host` without the credentials that it carries. */
+export function withoutUserinfo(text: string): string {
+  return text.includes('@') ? text.replace(/\/\/[^/?#\s]*@/g, `//${redactedText}@`) : text;
+}
+
 export function redact(schema: z.ZodType, value: unknown): unknown {
   return redactNode(schema as unknown as SchemaNode, value, 0);
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startAdmin, type Admin } from './admin.ts';
 import { createLogger } from './logger.ts';
@@ -51,6 +53,23 @@ describe('the admin pages', () => {
   it('show metrics as text', async () => {
     const { port } = await start();
     expect((await get(port, '/metrics')).body).toContain('easegress_x 1\n');
+  });
+
+  it('take a bounded number of connections, so that traffic always has descriptors left', async () => {
+    const { port, debugPort } = await start();
+    for (const to of [port, debugPort]) {
+      const idle: Socket[] = [];
+      for (let i = 0; i < 256; i++) {
+        const socket = connect(to, '127.0.0.1');
+        idle.push(socket);
+        await once(socket, 'connect');
+      }
+      // The oldest makes room, so that a probe is answered however many connections are held open.
+      const turnedOut = once((idle.shift() as Socket).resume(), 'close');
+      expect((await get(to, '/nothing')).status).toBe(404);
+      await turnedOut;
+      for (const socket of idle) socket.destroy();
+    }
   });
 
   it('show registered debug pages on the second listener only', async () => {

@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from './metrics.ts';
+import { Newcomers } from './newcomers.ts';
 
 export interface AdminOptions {
   readonly address: { readonly host: string; readonly port: number };
@@ -36,7 +37,8 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const actions = new Map<string, DebugPage>();
   const open = await openPages(options);
   try {
-    const debug = options.debugPort === null ? null : await openDebug(options.debugPort, pages, actions);
+    const debug =
+      options.debugPort === null ? null : await openDebug(options.debugPort, options.metrics, { pages, actions });
     return {
       port: (open.address() as AddressInfo).port,
       debugPort: debug?.port ?? 0,
@@ -53,19 +55,36 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
 }
 
 async function openPages(options: AdminOptions): Promise<Server> {
-  const server = createServer((request, response) => {
+  const server = createServer(timeouts, (request, response) => {
     answer(request, response, options).catch(() => {
       // A number that cannot be read costs this page, not the process that serves traffic.
       response.statusCode = 500;
       response.end();
     });
   });
+  bound(server, 'admin', options.metrics);
   const { host, port } = options.address;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
   server.listen({ port, host: host === '' ? undefined : host }, resolve);
   await promise;
   return server;
+}
+
+/** Descriptors that the pages may take from traffic, on each listener. */
+const maxConnections = 256;
+/** Milliseconds. */
+const timeouts = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 };
+
+function bound(server: Server, listener: string, metrics: Metrics): void {
+  const newcomers = new Newcomers(server, maxConnections);
+  metrics.counter(
+    {
+      name: `easegress_${listener}_connections_turned_out_total`,
+      help: `Connections to the ${listener} pages that made room for newer ones.`,
+    },
+    () => newcomers.turnedOut,
+  );
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: AdminOptions): Promise<void> {
@@ -96,11 +115,12 @@ function close(server: Server): Promise<void> {
 
 async function openDebug(
   port: number,
-  pages: ReadonlyMap<string, DebugPage>,
-  actions: ReadonlyMap<string, DebugPage>,
+  metrics: Metrics,
+  { pages, actions }: { pages: ReadonlyMap<string, DebugPage>; actions: ReadonlyMap<string, DebugPage> },
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const { fastify } = await import('fastify');
-  const server = fastify({ logger: false, forceCloseConnections: true });
+  const server = fastify({ logger: false, forceCloseConnections: true, http: timeouts });
+  bound(server.server, 'debug', metrics);
   // A page in a browser on the same machine must neither read this, by a name that resolves here, nor send anything.
   server.addHook('onRequest', async (request, reply) => {
     if (!loopbackHosts.has(request.hostname) || request.headers.origin !== undefined) {

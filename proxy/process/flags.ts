@@ -2,7 +2,7 @@
 // over the environment. Values are text until the schema makes something of them; a flag without a value is `true`.
 // What a person typed wrong is a SettingsError with a line that says what would be right.
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import { nearest } from '#proxy/primitives/nearest.ts';
 
 export class SettingsError extends Error {}
@@ -29,22 +29,39 @@ export function readSettings<S extends z.ZodObject>(
   }
   const parsed = schema.safeParse(values);
   if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map((issue) => `${flagOf(String(issue.path[0]))}: ${issue.message}`);
-  throw new SettingsError(lines.join('\n'));
+  throw new SettingsError(parsed.error.issues.map((issue) => faultOf(issue, values)).join('\n'));
 }
 
-/** One line per flag, for `--help`. */
-export function describeFlags(schema: z.ZodObject): string {
-  const entries = Object.entries(schema.shape).map(([key, field]) => [flagOf(key), descriptionOf(field)] as const);
+/** A setting of a closed set of words. */
+export function oneOf<const W extends readonly [string, ...string[]]>(...words: W) {
+  return z.enum(words, `one of ${words.join(', ')}`);
+}
+
+/** One line per flag, for `--help`. `without` names settings that a command has no use for. */
+export function describeFlags(schema: z.ZodObject, without: readonly string[] = []): string {
+  const entries = Object.entries(schema.shape)
+    .filter(([key]) => !without.includes(key))
+    .map(([key, field]) => [flagOf(key), descriptionOf(field)] as const);
   const width = Math.max(...entries.map(([flag]) => flag.length)) + 2;
   return entries.map(([flag, text]) => `  ${flag.padEnd(width)}${text}\n`).join('');
 }
 
-function descriptionOf(field: unknown): string {
-  return (field as z.ZodType).description ?? '';
+/** The flag, what was typed, and what would be right. */
+function faultOf({ path: [key], message }: z.core.$ZodIssue, values: Readonly<Record<string, string>>): string {
+  const value = values[String(key)];
+  const typed = value === undefined ? '' : `${JSON.stringify(value)} is not possible; expected `;
+  return `${flagOf(String(key))}: ${typed}${message}`;
 }
 
-function flagOf(key: string): string {
+/** What it is, and what it is when it is not stated: a default that is text, as a person would type it. */
+function descriptionOf(field: unknown): string {
+  const text = (field as z.ZodType).description ?? '';
+  const unstated = field instanceof z.ZodPrefault ? field.def.defaultValue : '';
+  return typeof unstated === 'string' && unstated !== '' ? `${text} (default ${unstated})` : text;
+}
+
+/** `stateDir` is --state-dir. */
+export function flagOf(key: string): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 

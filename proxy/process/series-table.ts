@@ -119,6 +119,12 @@ export class SeriesTable {
     return this.sum(threadSlot)[index] ?? 0;
   }
 
+  /** One of a thread's own cells, also when the thread has ended. */
+  threadValue(thread: number, index: number): number {
+    const page = this.threads[thread]?.[0];
+    return page === undefined ? 0 : (new Float64Array(page)[threadSlot * cell.perSlot + index] ?? 0);
+  }
+
   readonly collect: Collector = (out) => {
     for (const family of this.options.families) this.collectFamily(family, out);
   };

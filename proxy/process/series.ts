@@ -23,8 +23,8 @@ export const cell = {
   perSlot: 24,
 } as const;
 
-/** Cells of slot 1. */
-export const threadCell = { logLines: 0, logLinesDropped: 1 } as const;
+/** Cells of slot 1. `building` is no counter: 1 + the place in its change of the unit that is built or put in place. */
+export const threadCell = { logLines: 0, logLinesDropped: 1, building: 2 } as const;
 
 export const pageBytes = slotsPerPage * cell.perSlot * Float64Array.BYTES_PER_ELEMENT;
 

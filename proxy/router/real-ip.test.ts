@@ -106,13 +106,18 @@ describe('X-Forwarded-For', () => {
   });
 });
 
-describe('X-Forwarded-Proto and X-Forwarded-Host', () => {
+describe('X-Real-Ip, X-Forwarded-Proto and X-Forwarded-Host', () => {
   const hop = { scheme: 'http', host: 'a.test:8080', realIp: client } as const;
-  const sent = { 'X-Forwarded-Proto': ['https', 'https'], 'X-Forwarded-Host': 'evil.test' };
+  const sent = {
+    'X-Real-Ip': ['10.9.9.9', '8.8.8.8'],
+    'X-Forwarded-Proto': ['https', 'https'],
+    'X-Forwarded-Host': 'evil.test',
+  };
 
   it('of an untrusted client are overwritten, the port kept', () => {
     const headers = headersOf(sent);
     writeForwarded(headers, { ...hop, peer: client }, { xForwardedFor: false, trusted });
+    expect(headers.getAll('x-real-ip')).toEqual([client]);
     expect(headers.getAll('x-forwarded-proto')).toEqual(['http']);
     expect(headers.getAll('x-forwarded-host')).toEqual(['a.test:8080']);
   });
@@ -120,6 +125,7 @@ describe('X-Forwarded-Proto and X-Forwarded-Host', () => {
   it('of a trusted proxy stay', () => {
     const headers = headersOf(sent);
     writeForwarded(headers, { ...hop, peer: proxy }, { xForwardedFor: false, trusted });
+    expect(headers.getAll('x-real-ip')).toEqual(['10.9.9.9', '8.8.8.8']);
     expect(headers.get('x-forwarded-proto')).toBe('https');
     expect(headers.get('x-forwarded-host')).toBe('evil.test');
   });

@@ -41,13 +41,14 @@ export interface ForwardOptions {
 
 /**
  * Writes the headers that tell upstream where the request came from. X-Forwarded-For is written when the owner asks
- * for it: set when absent, else the address is appended unless it is there already. X-Forwarded-Proto and -Host are
- * corrected when an untrusted client sent them and otherwise left alone.
+ * for it: set when absent, else the address is appended unless it is there already. X-Real-Ip, X-Forwarded-Proto
+ * and -Host are corrected when an untrusted client sent them and otherwise left alone.
  */
 export function writeForwarded(headers: HeaderList, hop: Hop, options: ForwardOptions): void {
   const isTrusted = options.trusted.size > 0 && options.trusted.has(hop.peer);
   if (options.xForwardedFor) writeForwardedFor(headers, hop.realIp, isTrusted);
   if (isTrusted) return;
+  if (headers.has('x-real-ip')) headers.set('X-Real-Ip', hop.realIp);
   if (headers.has('x-forwarded-proto')) headers.set('X-Forwarded-Proto', hop.scheme);
   if (headers.has('x-forwarded-host')) headers.set('X-Forwarded-Host', hop.host);
 }

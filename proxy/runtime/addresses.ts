@@ -40,7 +40,7 @@ export class Addresses implements AsyncDisposable {
       return rejectionOf(unit, 'PortInUse', `another proxy listens on ${textOf(host, port)}`);
     }
     try {
-      const address = { host, port: await probe(host, port) };
+      const address = { host, port: this.has(port) ? port : await probe(host, port) };
       this.claims.set(unit.name, { stated, address, lock: lock ?? (await takeLock(lockName(host, address.port))) });
       return address;
     } catch (error) {
@@ -62,6 +62,14 @@ export class Addresses implements AsyncDisposable {
 
   all(): Record<string, BindAddress> {
     return Object.fromEntries([...this.claims].map(([name, claim]) => [name, claim.address]));
+  }
+
+  /**
+   * One of our own listens there, on another address: the former listener of a server whose address was changed. A
+   * probe would find us, and nobody else can come in between; threads bind beside it with reusePort.
+   */
+  private has(port: number): boolean {
+    return port !== 0 && [...this.claims.values()].some(({ address }) => address.port === port);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -15,7 +15,7 @@ import { listenerUnit, ownerUnit, ruleUnit } from '#test/support/units.ts';
 import { mockPipeline, wire } from '#test/support/wire-units.ts';
 import { createDataPlane } from './data-plane.ts';
 import { connectionsKey } from './shared-memory.ts';
-import type { DataPlane } from './thread-host.ts';
+import type { ServingPlane } from './thread-host.ts';
 
 const listener = 'listener/default/a';
 
@@ -25,7 +25,7 @@ class World {
   readonly life: Life = [];
   readonly lines: string[] = [];
   readonly scripts: Record<string, Script> = {};
-  readonly plane: DataPlane;
+  readonly plane: ServingPlane;
   readonly port: number;
   private version = 0;
 

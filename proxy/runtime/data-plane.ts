@@ -11,13 +11,13 @@ import type { LiveChange, Rejection, WireUnit } from '#proxy/contract/messages.t
 import { unitReferences, type AnyUnit, type OwnerContent, type Unit, type UnitKind } from '#proxy/contract/units.ts';
 import type { PipelineKit } from '#proxy/pipeline/pipeline.ts';
 import type { Log } from '#proxy/process/log.ts';
-import type { SeriesPages } from '#proxy/process/series.ts';
+import { threadCell, type SeriesPages } from '#proxy/process/series.ts';
 import type { UpstreamKit } from '#proxy/upstream/upstream-instance.ts';
 import { Pipelines } from './pipelines.ts';
 import { Ports, type PortKit } from './ports.ts';
 import { Routes } from './routes.ts';
 import type { Staged } from './staged.ts';
-import type { DataPlane } from './thread-host.ts';
+import type { ServingPlane } from './thread-host.ts';
 import { seriesKey } from './shared-memory.ts';
 import type { PrepareStep, ResolvedNames } from './thread-messages.ts';
 import { isRejection, readUnit, rejectionOf } from './unit-door.ts';
@@ -37,13 +37,15 @@ interface Preparing {
   readonly units: AnyUnit[];
   readonly staged: Map<string, Staged>;
   readonly rejected: Map<string, Rejection>;
+  /** Notes which unit is being worked on, `` = none: should the thread end, main knows by which. */
+  readonly mark: (unit: string) => void;
 }
 
-export function createDataPlane(kit: PlaneKit): DataPlane {
+export function createDataPlane(kit: PlaneKit): ServingPlane {
   return new ThreadPlane(kit);
 }
 
-class ThreadPlane implements DataPlane {
+class ThreadPlane implements ServingPlane {
   private readonly kit: PlaneKit;
   private readonly upstreams: Upstreams;
   private readonly pipelines: Pipelines;
@@ -68,7 +70,7 @@ class ThreadPlane implements DataPlane {
     this.abort();
     this.takeSeries(step);
     this.upstreams.begin();
-    const change: Preparing = { step, units: [], staged: new Map(), rejected: new Map() };
+    const change: Preparing = { step, units: [], staged: new Map(), rejected: new Map(), mark: this.marker(step) };
     this.preparing = change;
     for (const wire of step.change.upserts) this.read(wire, change);
     for (const unit of ofKind(change, 'upstream')) {
@@ -77,6 +79,7 @@ class ThreadPlane implements DataPlane {
     for (const unit of ofKind(change, 'pipeline')) stage(change, unit, () => this.pipelines.prepare(unit));
     this.prepareRoutes(change);
     await Promise.all(ofKind(change, 'listener').map((unit) => this.prepareListener(unit, change)));
+    change.mark('');
     return [...change.rejected.values()];
   }
 
@@ -89,16 +92,21 @@ class ThreadPlane implements DataPlane {
     for (const unit of change.units) {
       if (unit.kind === 'endpoints') this.upstreams.setEndpoints(unit.name, unit.content);
     }
-    const late: Staged[] = [];
+    const late: [name: string, staged: Staged][] = [];
     for (const [name, staged] of change.staged) {
+      change.mark(name);
       if (rejected.has(name)) staged.discard();
       else if (change.step.addresses[name] === undefined) staged.commit();
-      else late.push(staged);
+      else late.push([name, staged]);
     }
     this.routes.commit(removes, rejected);
-    for (const staged of late) staged.commit();
+    for (const [name, staged] of late) {
+      change.mark(name);
+      staged.commit();
+    }
     this.refer(change, rejected);
     for (const name of removes) this.remove(name);
+    change.mark('');
   }
 
   abort(): void {
@@ -133,7 +141,14 @@ class ThreadPlane implements DataPlane {
     this.upstreams.dispose();
   }
 
+  private marker({ change }: PrepareStep): (unit: string) => void {
+    const { cells, base } = this.kit.series.thread;
+    const places = new Map(change.upserts.map(({ name }, index) => [name, index + 1]));
+    return (unit) => void (cells[base + threadCell.building] = places.get(unit) ?? 0);
+  }
+
   private read(wire: WireUnit, change: Preparing): void {
+    change.mark(wire.name);
     const unit = readUnit(wire);
     if (!isRejection(unit)) {
       change.units.push(unit);
@@ -154,6 +169,7 @@ class ThreadPlane implements DataPlane {
   private async prepareListener(unit: Unit<'listener'>, change: Preparing): Promise<void> {
     const address = change.step.addresses[unit.name];
     if (address === undefined) return;
+    change.mark(unit.name);
     const result = await this.ports.prepare(unit, address, change.step.shared);
     if ('diagnostics' in result) change.rejected.set(unit.name, result);
     else change.staged.set(unit.name, result);
@@ -221,6 +237,7 @@ function stage(change: Preparing, unit: AnyUnit, build: () => Staged): void {
 
 /** A builder throws for content that it cannot use; that costs this unit and no other. */
 function attempt(change: Preparing, unit: AnyUnit, build: () => void): void {
+  change.mark(unit.name);
   try {
     build();
   } catch (error) {

@@ -1,13 +1,17 @@
 // Access-log lines on their way to a descriptor, one writer per data thread. Lines are joined into batches, written
 // when a batch is large or 100 ms old, one write at a time; what comes faster than the descriptor takes it is dropped
-// and counted. A request never waits for its line.
+// and counted. A request never waits for its line. Where nothing can be written that is told once, and the place is
+// opened again with every batch until it can.
 
-import { write } from 'node:fs';
+import { close, openSync, write } from 'node:fs';
 
 export interface LogWriterOptions {
-  readonly fd: number;
+  /** `stdout`, or a file that is appended to. */
+  readonly place: string;
   /** Told how many lines were written or dropped. */
   readonly counted: (written: number, dropped: number) => void;
+  /** Told of the first write that fails, and with null of the first that succeeds again. */
+  readonly troubled: (error: Error | null) => void;
   readonly flushMs?: number;
   /** Characters that make a batch due at once. */
   readonly flushLength?: number;
@@ -20,6 +24,10 @@ const againMs = 10;
 
 export class LogWriter {
   private readonly options: LogWriterOptions;
+  /** -1 = to be opened with the next batch. */
+  private fd = -1;
+  private stale = false;
+  private failing = false;
   private readonly flushMs: number;
   private readonly flushLength: number;
   private readonly maxLength: number;
@@ -35,6 +43,11 @@ export class LogWriter {
     this.flushMs = options.flushMs ?? 100;
     this.flushLength = options.flushLength ?? 32 * 1024;
     this.maxLength = options.maxLength ?? 1024 * 1024;
+  }
+
+  /** The file was moved away: the next batch goes to a new one. */
+  reopen(): void {
+    this.stale = true;
   }
 
   /** `line` without its end. */
@@ -54,14 +67,17 @@ export class LogWriter {
   async close(limitMs = 1000): Promise<void> {
     this.closed = true;
     this.flush();
-    if (!this.writing) return;
-    await new Promise<void>((resolve) => {
-      const limit = setTimeout(resolve, limitMs);
-      this.closing = () => {
-        clearTimeout(limit);
-        resolve();
-      };
-    });
+    if (this.writing) {
+      await new Promise<void>((resolve) => {
+        const limit = setTimeout(resolve, limitMs);
+        this.closing = () => {
+          clearTimeout(limit);
+          resolve();
+        };
+      });
+    }
+    // One that is still written to is the system's to close.
+    if (!this.writing) this.shut();
   }
 
   private readonly flush = (): void => {
@@ -72,26 +88,52 @@ export class LogWriter {
       this.closing?.();
       return;
     }
-    this.writing = true;
     const batch = Buffer.from(this.text);
     const { lines } = this;
     this.text = '';
     this.lines = 0;
-    this.write(batch, lines);
+    this.writing = true;
+    try {
+      this.open();
+      this.write(batch, lines);
+    } catch (error) {
+      this.fail(error);
+      this.written(0, lines);
+    }
   };
 
+  private open(): void {
+    const { place } = this.options;
+    if (this.stale) this.shut();
+    if (this.fd === -1) this.fd = place === 'stdout' ? 1 : openSync(place, 'a', 0o640);
+  }
+
+  private shut(): void {
+    this.stale = false;
+    if (this.fd > 2) close(this.fd);
+    this.fd = -1;
+  }
+
   private write(batch: Buffer, lines: number): void {
-    write(this.options.fd, batch, 0, batch.length, null, (error, written) => {
+    write(this.fd, batch, 0, batch.length, null, (error, written) => {
       if (error?.code === 'EAGAIN' || error?.code === 'EINTR') {
         setTimeout(() => this.write(batch, lines), againMs);
       } else if (error !== null) {
+        this.fail(error);
         this.written(0, lines);
       } else if (written < batch.length) {
         this.write(batch.subarray(written), lines);
       } else {
+        if (this.failing) this.options.troubled(null);
+        this.failing = false;
         this.written(lines, 0);
       }
     });
+  }
+
+  private fail(error: unknown): void {
+    if (!this.failing) this.options.troubled(error instanceof Error ? error : new Error(String(error)));
+    this.failing = true;
   }
 
   private written(written: number, dropped: number): void {

@@ -90,12 +90,19 @@ export class Ports {
   remove(name: string): void {
     const port = this.ports.get(name);
     if (port === undefined) return;
-    port.retire(
-      this.kit.timer(this.kit.graceMs, () => {
-        this.ports.delete(name);
-        this.track(port.listener?.retire(0));
-      }),
-    );
+    const cancel = this.kit.timer(this.kit.graceMs, () => {
+      this.ports.delete(name);
+      this.track(port.listener?.retire(0));
+    });
+    port.retire(cancel, this.successorOf(port));
+  }
+
+  /** The port that takes every address of this number now: the former one goes on for it until it closes. */
+  private successorOf(port: Port): Port | null {
+    for (const other of this.ports.values()) {
+      if (other !== port && other.takesAll && other.listener?.port === port.listener?.port) return other;
+    }
+    return null;
   }
 
   async drain(graceMs: number, deadlineMs: number): Promise<void> {
@@ -156,12 +163,18 @@ class Port {
     }
   }
 
+  get takesAll(): boolean {
+    return this.cancelRetire === null && this.content?.address === '';
+  }
+
   /** `cancel` keeps it from being closed. */
-  retire(cancel: () => void): void {
+  retire(cancel: () => void, successor: Port | null): void {
     this.cancelRetire?.();
     this.cancelRetire = cancel;
     if (this.content !== null) this.listener?.update({ ...this.content, keepAlive: false });
-    this.current = (exchange) => exchange.respond({ status: 404, reason: '', headers: new HeaderList() }, null);
+    this.current =
+      successor?.handle ??
+      ((exchange) => exchange.respond({ status: 404, reason: '', headers: new HeaderList() }, null));
   }
 
   private park(exchange: Exchange): void {

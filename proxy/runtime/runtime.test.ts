@@ -41,7 +41,10 @@ class World {
   readonly verdicts: ApplyResult[] = [];
   addresses: Record<string, string[]> = {};
   onPrepare: (step: PrepareStep) => Promise<void> = () => Promise.resolve();
+  /** A unit that ends the thread in one of the two phases. */
+  poison: { hash: string; phase: 'prepare' | 'commit' } | null = null;
   private started: Runtime | null = null;
+  private building = 0;
 
   static async start(dir = ''): Promise<World> {
     const world = new World();
@@ -63,24 +66,44 @@ class World {
     return this.steps.map(({ change }) => change).filter(({ upserts, removes }) => upserts.length + removes.length > 0);
   }
 
+  private work(step: PrepareStep | undefined, phase: 'prepare' | 'commit'): void {
+    const units = step?.change.upserts ?? [];
+    const poisoned = this.poison?.phase !== phase ? -1 : units.findIndex(({ hash }) => hash === this.poison?.hash);
+    this.building = poisoned + 1;
+    if (poisoned >= 0) throw new Error('the unit ends the thread');
+  }
+
+  /** Lets threads that ended come back until `result` is there. */
+  async comeBack<T>(result: Promise<T>): Promise<T> {
+    let over = false;
+    void result.finally(() => (over = true)).catch(() => undefined);
+    while (!over) {
+      this.clock.advance(10);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return result;
+  }
+
   private plane(): DataPlane {
     return {
       prepare: async (step) => {
         this.steps.push(step);
         await this.onPrepare(step);
+        this.work(step, 'prepare');
         const names = step.change.upserts.map(({ name }) => name).filter((name) => this.rejects.has(name));
         return names.map((unit): Rejection => ({ unit, diagnostics: [] }));
       },
-      commit: () => undefined,
+      commit: () => this.work(this.steps.at(-1), 'commit'),
       abort: () => undefined,
       live: (change) => void this.posted.push(`live ${change.upserts.map(({ name }) => name).join(',')}`),
       resolved: (names) => void this.posted.push(`resolved ${Object.keys(names).join(',')}`),
       releaseSeries: (names) => void this.posted.push(`release ${names.join(',')}`),
+      reopenLog: () => undefined,
       drain: () => Promise.resolve(),
     };
   }
 
-  private async open(dir: string): Promise<void> {
+  async open(dir: string): Promise<void> {
     const { now, timer } = this.clock;
     const lookup = (name: string): Promise<string[]> => Promise.resolve(this.addresses[name] ?? []);
     this.started = await createRuntime(
@@ -96,6 +119,7 @@ class World {
             count: 1,
             start: () => localPort(() => this.plane()),
             full,
+            building: () => this.building,
             log,
             now,
             timer,
@@ -177,6 +201,34 @@ describe('a change', () => {
     expect(names(await world.apply('2', [mockPipeline('a', '2')]))).toEqual(['a']);
     expect(world.runtime.units.accepted.get('a')).toEqual(mockPipeline('a', '1'));
   });
+
+  for (const phase of ['prepare', 'commit'] as const) {
+    it(`rejects a unit that ends a data thread in ${phase}, and no other; what ran before goes on`, async () => {
+      const world = await World.start(stateDir);
+      await world.apply('1', [mockPipeline('a', '1'), mockPipeline('b', '1')]);
+      const offered = [mockPipeline('a', '2'), mockPipeline('b', '2'), mockPipeline('c', '2')];
+      world.poison = { hash: mockPipeline('b', '2').hash, phase };
+      expect(names(await world.comeBack(world.apply('2', offered)))).toEqual(['b']);
+      expect(world.changes.at(-1)?.upserts).toEqual([offered[0], offered[2], mockPipeline('b', '1')]);
+      expect(world.runtime.units.accepted.get('b')).toEqual(mockPipeline('b', '1'));
+      await open.pop()?.[Symbol.asyncDispose]();
+      const { units } = await loadUnits(stateDir, log);
+      expect([...units.values()].map(({ hash }) => hash).toSorted()).toEqual(
+        [mockPipeline('a', '2'), mockPipeline('b', '1'), mockPipeline('c', '2')].map(({ hash }) => hash).toSorted(),
+      );
+    });
+
+    it(`serves from disk without a unit that ends data threads in ${phase}`, async () => {
+      const first = await World.start(stateDir);
+      await first.apply('1', [mockPipeline('a', '1'), mockPipeline('b', '1'), mockPipeline('c', '1')]);
+      await open.pop()?.[Symbol.asyncDispose]();
+      const world = new World();
+      world.poison = { hash: mockPipeline('b', '1').hash, phase };
+      await world.comeBack(world.open(stateDir));
+      expect([...world.runtime.units.accepted.keys()].toSorted()).toEqual(['a', 'c']);
+      expect([...world.runtime.units.rejected.keys()]).toEqual(['b']);
+    });
+  }
 
   it('comes too late when the proxy is ending', async () => {
     const world = await World.start();

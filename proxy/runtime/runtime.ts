@@ -202,26 +202,55 @@ class MainRuntime implements Runtime {
     return this.units.verdict();
   }
 
-  /** A change that ends a thread while it is prepared is tried once more; then everything it brings is rejected. */
+  /**
+   * A change that ends a thread is tried once more, because the thread may have ended for another reason. A unit that
+   * ends one again is rejected; when nobody knows which it was, everything that the change brings is.
+   */
   private async applyPlan(plan: Plan): Promise<readonly Rejection[]> {
+    const refused = new Map<string, Rejection>();
+    const ended = new Set<string | null>();
     const accept = (rejected: readonly Rejection[]): void =>
-      this.units.apply(plan.change, [...plan.rejected, ...rejected]);
-    for (let attempt = 0; attempt < 2; attempt++) {
+      this.units.apply(plan.change, [...plan.rejected, ...refused.values(), ...rejected]);
+    for (let attempt = 0; ; attempt++) {
       // Without a thread that could refuse it, anything would be accepted.
       if (attempt > 0 || this.threads.serving === 0) await this.threads.started();
-      const outcome = await this.threads.apply(plan.step, accept);
-      if (!outcome.died) return [...plan.rejected, ...outcome.rejected];
+      const outcome = await this.threads.apply((index) => this.without(refused, plan.step(index)), accept);
+      if (!outcome.died) return [...plan.rejected, ...refused.values(), ...outcome.rejected];
+      const { unit: culprit } = outcome;
+      if (!ended.has(culprit)) {
+        ended.add(culprit);
+        continue;
+      }
+      const blamed = plan.change.upserts.filter(
+        ({ name }) => !refused.has(name) && (culprit === null || culprit === name),
+      );
+      if (blamed.length === 0) break;
+      const units = blamed.slice(0, 10).map(({ name }) => name);
+      this.kit.log.error({ units, count: blamed.length }, 'change ended a data thread; these units are rejected');
+      for (const unit of blamed) {
+        refused.set(unit.name, reject(unit, 'BuildFailed', '', 'a data thread ended twice while it built the unit'));
+      }
     }
-    this.kit.log.error({ version: plan.change.version }, 'change ended a data thread and is rejected');
-    const all = plan.change.upserts.map((unit) =>
-      reject(unit, 'BuildFailed', '', 'a data thread ended while it built the change'),
-    );
-    await this.threads.started();
-    const removal = { ...plan.change, upserts: [] };
-    const accepted = (): void => this.units.apply(plan.change, all);
-    const outcome = await this.threads.apply((index) => ({ ...plan.step(index), change: removal }), accepted);
-    if (outcome.died) accepted();
-    return all;
+    // Threads go on ending without anything new: what they are filled with when they are back is right all the same.
+    accept([]);
+    return [...plan.rejected, ...refused.values()];
+  }
+
+  /** The step with what ran before in the place of these units, which some threads may serve already. */
+  private without(refused: ReadonlyMap<string, Rejection>, step: PrepareStep): PrepareStep {
+    if (refused.size === 0) return step;
+    const { version, upserts, removes } = step.change;
+    const names = [...refused.keys()];
+    const { accepted } = this.units;
+    const change = {
+      version,
+      upserts: [
+        ...upserts.filter(({ name }) => !refused.has(name)),
+        ...names.flatMap((name) => accepted.get(name) ?? []),
+      ],
+      removes: [...removes, ...names.filter((name) => !accepted.has(name))],
+    };
+    return { ...step, change, resolved: this.resolver.current() };
   }
 
   /** What follows from a change once it serves. */

@@ -1,7 +1,10 @@
 // Puts the main thread's side together from settings: counters, resolver, threads, runtime.
 
 import { lookup } from 'node:dns/promises';
+import { closeSync, openSync } from 'node:fs';
+import { SettingsError } from '#proxy/process/flags.ts';
 import type { Log } from '#proxy/process/log.ts';
+import { threadCell } from '#proxy/process/series.ts';
 import { SeriesTable } from '#proxy/process/series-table.ts';
 import { createResolver } from '#proxy/upstream/resolver.ts';
 import type { ConnectionLimits } from '#proxy/http1/limits.ts';
@@ -44,6 +47,7 @@ export async function startServing(
   fatal: (error: Error) => void,
 ): Promise<Serving> {
   const count = threadCount(settings.threads, log);
+  checkAccessLog(settings.accessLog);
   const series = new SeriesTable(Math.max(1, count), {
     families: seriesFamilies,
     cap: settings.maxSeries,
@@ -70,6 +74,7 @@ export async function startServing(
         start: (index) =>
           count === 0 ? localPort((answer) => startPlane(startOf(index), answer)) : workerPort(startOf(index)),
         full,
+        building: (index) => series.threadValue(index, threadCell.building),
         log,
         now,
         timer,
@@ -79,6 +84,17 @@ export async function startServing(
     },
   });
   return { runtime, series };
+}
+
+/** A place that never works is told at the start; one that fails later costs lines, not the process. */
+function checkAccessLog(place: string): void {
+  if (place === 'off' || place === 'stdout') return;
+  try {
+    closeSync(openSync(place, 'a', 0o640));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SettingsError(`--access-log ${place} cannot be written: ${reason}`, { cause: error });
+  }
 }
 
 /** Where the kernel shares a port among sockets. Elsewhere one thread serves. */

@@ -5,6 +5,9 @@ import { measure } from './measure.ts';
 import type { LiveChange, Rejection } from '#proxy/contract/messages.ts';
 import type { FromThread, PrepareStep, ResolvedNames, ToThread } from './thread-messages.ts';
 
+/** What serves, without what is around it in a thread. */
+export type ServingPlane = Omit<DataPlane, 'reopenLog'>;
+
 /** All that one data thread does. Between prepare() and commit() or abort() nothing of the change serves. */
 export interface DataPlane {
   /** Builds the change beside what runs. A unit that cannot be built is in the answer and costs no other unit. */
@@ -15,17 +18,26 @@ export interface DataPlane {
   live(change: LiveChange): void;
   resolved(names: ResolvedNames): void;
   releaseSeries(names: readonly string[]): void;
+  /** The file of the access log was moved away. */
+  reopenLog(): void;
   /** Goes on accepting for `graceMs`, then lets requests end; resolves when none is left or at the deadline. */
   drain(graceMs: number, deadlineMs: number): Promise<void>;
 }
 
-/** Returns what main's messages go into. A throw is a bug of ours and ends the thread. */
-export function hostDataPlane(plane: DataPlane, answer: (message: FromThread) => void): (message: ToThread) => void {
+/** Returns what main's messages go into. A throw is a bug of ours and ends the thread; `failed` gets a later one. */
+export function hostDataPlane(
+  plane: DataPlane,
+  answer: (message: FromThread) => void,
+  failed: (error: unknown) => void = rethrow,
+): (message: ToThread) => void {
   return (message) => {
     switch (message.type) {
       case 'prepare': {
         const { id } = message;
-        void plane.prepare(message).then((rejected) => answer({ type: 'prepared', id, rejected }));
+        plane
+          .prepare(message)
+          .then((rejected) => answer({ type: 'prepared', id, rejected }))
+          .catch(failed);
         return;
       }
       case 'commit':
@@ -44,6 +56,9 @@ export function hostDataPlane(plane: DataPlane, answer: (message: FromThread) =>
       case 'releaseSeries':
         plane.releaseSeries(message.names);
         return;
+      case 'reopenLog':
+        plane.reopenLog();
+        return;
       case 'measure':
         answer({ type: 'stats', values: measure() });
         return;
@@ -56,4 +71,8 @@ export function hostDataPlane(plane: DataPlane, answer: (message: FromThread) =>
         message satisfies never;
     }
   };
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

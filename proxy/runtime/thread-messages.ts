@@ -48,6 +48,8 @@ export type ToThread =
   | { type: 'resolved'; names: ResolvedNames }
   /** These units' slots go to others. */
   | { type: 'releaseSeries'; names: readonly string[] }
+  /** Somebody moved the file of the access log away. */
+  | { type: 'reopenLog' }
   /** Asks for `stats`, after a collection where Node was started with --expose-gc. */
   | { type: 'measure' }
   /** Ends the thread by an uncaught error: what tests of the restart ask for. */

@@ -13,25 +13,39 @@ export interface ThreadPort {
   terminate(): Promise<void>;
 }
 
-/** The data path in the main thread. Messages pass by reference, one turn later, as from a worker. */
+/**
+ * The data path in the main thread. Messages pass by reference, one turn later, as from a worker. A change that throws
+ * ends this data path as it would end a worker, and not the process, which would meet the change again when it is back.
+ */
 export function localPort(createPlane: (answer: (message: FromThread) => void) => DataPlane): ThreadPort {
+  let ended = false;
+  const end = async (error: Error | null): Promise<void> => {
+    if (ended) return;
+    ended = true;
+    // A worker takes its sockets with it; here they have to be closed.
+    await plane.drain(0, 0).catch(() => undefined);
+    port.onExit?.(error);
+  };
+  const fail = (error: unknown): void => void end(error instanceof Error ? error : new Error(String(error)));
   const port: ThreadPort = {
-    post: (message) => void setImmediate(() => receive(message)),
+    post: (message) =>
+      void setImmediate(() => {
+        if (ended) return;
+        try {
+          receive(message);
+        } catch (error) {
+          fail(error);
+        }
+      }),
     onMessage: null,
     onExit: null,
-    async terminate() {
-      if (terminated) return;
-      terminated = true;
-      receive = () => undefined;
-      // A worker takes its sockets with it; here they have to be closed.
-      await plane.drain(0, 0);
-      port.onExit?.(null);
-    },
+    terminate: () => end(null),
   };
-  const answer = (message: FromThread): void => port.onMessage?.(message);
+  const answer = (message: FromThread): void => {
+    if (!ended) port.onMessage?.(message);
+  };
   const plane = createPlane(answer);
-  let terminated = false;
-  let receive = hostDataPlane(plane, answer);
+  const receive = hostDataPlane(plane, answer, fail);
   setImmediate(() => answer({ type: 'ready' }));
   return port;
 }

@@ -1,20 +1,19 @@
 // A data thread: what it is started with, and how its parts come together. The same composition serves in the main
 // thread when there are no data threads. Run by thread-entry.ts among sources and by the command's entry in a bundle.
 
-import { openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { filters } from '#proxy/filters/index.ts';
 import { processNow } from '#proxy/pipeline/clock.ts';
 import type { ConnectionLimits } from '#proxy/http1/limits.ts';
 import { CidrSet } from '#proxy/primitives/ip.ts';
-import { logTo } from '#proxy/process/log.ts';
+import { logTo, type Log } from '#proxy/process/log.ts';
 import { SeriesPages } from '#proxy/process/series.ts';
 import { allowAll, clusterConnectPolicy } from '#proxy/upstream/connect-policy.ts';
 import { createDataPlane } from './data-plane.ts';
 import { LogWriter } from './log-writer.ts';
 import { countLines, createObserver, type AccessLogFormat } from './observer.ts';
 import { SharedArena } from './shared-arena.ts';
-import { hostDataPlane, type DataPlane } from './thread-host.ts';
+import { hostDataPlane, type DataPlane, type ServingPlane } from './thread-host.ts';
 import type { FromThread, ToThread } from './thread-messages.ts';
 
 /** Goes to a worker by copy, shared memory by reference. */
@@ -39,7 +38,7 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
   const log = logTo((level, fields, message) => answer({ type: 'log', level, fields: plain(fields), message }));
   const series = new SeriesPages(start.firstPage);
   const arena = new SharedArena(start.arena, (key) => log.warn({ key }, 'no room for shared counters'));
-  const writer = openLog(start.accessLog, series);
+  const writer = openLog(start.accessLog, series, log);
   const observer = createObserver(series, writer, start.accessLogFormat);
   const clock = { now: () => performance.now(), timer: runLater };
   const connectPolicy = start.restrictUpstreams ? clusterConnectPolicy(start.allowUpstreams) : allowAll;
@@ -66,6 +65,7 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
   });
   return {
     ...bound(plane),
+    reopenLog: () => writer?.reopen(),
     async drain(graceMs, deadlineMs) {
       await plane.drain(graceMs, deadlineMs);
       await writer?.close();
@@ -83,10 +83,13 @@ export function runThread(): void {
   answer({ type: 'ready' });
 }
 
-function openLog(place: string, series: SeriesPages): LogWriter | null {
+function openLog(place: string, series: SeriesPages, log: Log): LogWriter | null {
   if (place === 'off') return null;
-  const fd = place === 'stdout' ? 1 : openSync(place, 'a', 0o640);
-  return new LogWriter({ fd, counted: countLines(series) });
+  const troubled = (error: Error | null): void => {
+    if (error === null) log.info({ file: place }, 'access log is written again');
+    else log.error({ file: place, err: error }, 'access log cannot be written; its lines are dropped, serving goes on');
+  };
+  return new LogWriter({ place, counted: countLines(series), troubled });
 }
 
 function runLater(ms: number, fn: () => void): () => void {
@@ -94,7 +97,7 @@ function runLater(ms: number, fn: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-function bound(plane: DataPlane): DataPlane {
+function bound(plane: ServingPlane): ServingPlane {
   return {
     prepare: (step) => plane.prepare(step),
     commit: (rejected) => plane.commit(rejected),

@@ -38,6 +38,7 @@ class ScriptedThread {
     live: () => void this.calls.push('live'),
     resolved: () => undefined,
     releaseSeries: () => undefined,
+    reopenLog: () => undefined,
     drain: () => Promise.resolve(),
   };
 }

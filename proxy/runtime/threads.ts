@@ -16,6 +16,8 @@ export interface ThreadGroupOptions {
   readonly start: (index: number) => ThreadPort;
   /** The whole table as one change. */
   readonly full: (index: number) => PrepareStep;
+  /** 1 + the place, in its change, of the unit that the thread works on or ended with; 0 = none. */
+  readonly building?: (index: number) => number;
   readonly log: Log;
   /** Monotonic milliseconds. */
   readonly now: () => number;
@@ -39,8 +41,13 @@ interface Thread {
   backOffMs: number;
 }
 
-/** `died`: a thread ended while it prepared, so nothing was applied. */
-export type ApplyOutcome = { readonly died: false; readonly rejected: readonly Rejection[] } | { readonly died: true };
+/**
+ * `died`: a thread ended with the change, at the unit named if it is known. When that was in its commit, other threads
+ * serve the change already; nobody was told, and what is applied next decides.
+ */
+export type ApplyOutcome =
+  | { readonly died: false; readonly rejected: readonly Rejection[] }
+  | { readonly died: true; readonly unit: string | null };
 
 const maxEndsPerMinute = 3;
 const firstBackOffMs = 100;
@@ -58,6 +65,8 @@ export class ThreadGroup implements AsyncDisposable {
   private lastId = 0;
   private queue: Promise<void> = Promise.resolve();
   private closing = false;
+  /** A change is being applied: what a unit of it ends is told as the outcome, and main rejects that unit. */
+  private applying = false;
   private starting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
 
   constructor(options: ThreadGroupOptions) {
@@ -86,10 +95,9 @@ export class ThreadGroup implements AsyncDisposable {
     accepted: (rejected: readonly Rejection[]) => void,
   ): Promise<ApplyOutcome> {
     return this.enqueue(async () => {
-      const outcome = await this.runTwoPhases(
-        this.threads.filter((thread) => thread.serving),
-        step,
-      );
+      this.applying = true;
+      const serving = this.threads.filter((thread) => thread.serving);
+      const outcome = await this.runTwoPhases(serving, step).finally(() => (this.applying = false));
       if (!outcome.died) accepted(outcome.rejected);
       return outcome;
     });
@@ -151,25 +159,40 @@ export class ThreadGroup implements AsyncDisposable {
 
   private async runTwoPhases(threads: readonly Thread[], step: (index: number) => PrepareStep): Promise<ApplyOutcome> {
     const id = ++this.lastId;
+    const steps = threads.map((thread) => step(thread.index));
     const answers = await Promise.all(
-      threads.map((thread) => {
-        thread.port.post({ type: 'prepare', id, ...step(thread.index) });
+      threads.map((thread, place) => {
+        thread.port.post({ type: 'prepare', id, ...(steps[place] as PrepareStep) });
         return this.wait(thread, `prepared ${id}`, this.answerTimeoutMs);
       }),
     );
     if (answers.includes(null)) {
       for (const thread of threads) thread.port.post({ type: 'abort', id });
-      return { died: true };
+      return { died: true, unit: this.culprit(threads, steps, answers) };
     }
     const rejected = union(answers.flatMap((answer) => (answer?.type === 'prepared' ? answer.rejected : [])));
-    await Promise.all(
+    const commits = await Promise.all(
       threads.map((thread) => {
         thread.port.post({ type: 'commit', id, rejected });
-        // A thread that ends here is filled with the new table when it is back.
         return this.wait(thread, `committed ${id}`, this.answerTimeoutMs);
       }),
     );
+    if (commits.includes(null)) return { died: true, unit: this.culprit(threads, steps, commits) };
     return { died: false, rejected };
+  }
+
+  /** The unit that a thread without an answer ended with. */
+  private culprit(
+    threads: readonly Thread[],
+    steps: readonly PrepareStep[],
+    answers: readonly (FromThread | null)[],
+  ): string | null {
+    for (const [place, { index }] of threads.entries()) {
+      if (answers[place] !== null) continue;
+      const unit = steps[place]?.change.upserts[(this.options.building?.(index) ?? 0) - 1];
+      if (unit !== undefined) return unit.name;
+    }
+    return null;
   }
 
   private startThread(index: number, backOffMs: number): Thread {
@@ -230,7 +253,9 @@ export class ThreadGroup implements AsyncDisposable {
     const { log, now, fatal, timer, lost } = this.options;
     lost(thread.index);
     const time = now();
-    this.ends = [...this.ends.filter((end) => time - end < minuteMs), time];
+    // One that a unit of a change ended is followed by the rejection of the unit, so there is an end to that.
+    const explained = this.applying && (this.options.building?.(thread.index) ?? 0) > 0;
+    this.ends = [...this.ends.filter((end) => time - end < minuteMs), ...(explained ? [] : [time])];
     const backOffMs = time - thread.startedAt > minuteMs ? firstBackOffMs : thread.backOffMs;
     log.error({ thread: thread.index, err: error, backOffMs }, 'data thread ended');
     if (this.ends.length > maxEndsPerMinute) {

@@ -11,8 +11,8 @@ export interface Relay extends AsyncDisposable {
 export async function startRelay(targetPort: number): Promise<Relay> {
   const counts = { down: 0, up: 0 };
   const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const target = connect(targetPort, '127.0.0.1');
+  const server = createServer({ noDelay: true }, (client) => {
+    const target = connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
     join(client, target, (bytes) => (counts.up += bytes));
     join(target, client, (bytes) => (counts.down += bytes));
     for (const socket of [client, target]) {

@@ -62,6 +62,42 @@ describe.each<0 | 2>([0, 2])('a proxy with %i data threads that drains', (thread
   });
 });
 
+describe('a tunnel', () => {
+  it('is given until the deadline of a drain, and then cut', async () => {
+    const port = await reservePort();
+    await using origin = await startRawOrigin((connection) => {
+      const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\nhello';
+      void connection.until(({ received }) => received.includes('\r\n\r\n')).then(() => connection.send(switching));
+    });
+    const web = manifest(server('web', port, [route('/', 'up')]), proxying('up', origin.port));
+    await using world = await startWorld({ manifests: { 'web.yaml': web } });
+    await using tunnel = new KeptConnection(port);
+    tunnel.raw.send(get('/', 'a.test', 'Connection: Upgrade', 'Upgrade: test'));
+    await tunnel.raw.untilReceived('hello');
+    const drained = world.proxy().runtime.drain(0, 400);
+    origin.connections[0]?.send('still open');
+    await tunnel.raw.untilReceived('still open');
+    await drained;
+    await tunnel.raw.until(({ closed }) => closed);
+  });
+});
+
+describe('connections over maxConnections', () => {
+  it.each<0 | 2>([0, 2])('with %i data threads wait, and are served when a place is free', async (threads) => {
+    const port = await reservePort();
+    const web = manifest(server('web', port, [route('/', 'a')], { maxConnections: 2 }), mock('a', 'a'));
+    await using _world = await startWorld({ threads, manifests: { 'web.yaml': web } });
+    const first = [new KeptConnection(port), new KeptConnection(port)];
+    for (const connection of first) expect((await connection.ask(get('/'))).body).toBe('a');
+    await using third = new KeptConnection(port);
+    third.raw.send(get('/'));
+    for (const connection of first) expect((await connection.ask(get('/'))).body).toBe('a');
+    expect(third.raw.received).toBe('');
+    for (const connection of first) await connection[Symbol.asyncDispose]();
+    expect((await third.next()).body).toBe('a');
+  });
+});
+
 describe('a server that is removed', () => {
   it('ends what is under way and refuses new connections after the grace period', async () => {
     const port = await reservePort();

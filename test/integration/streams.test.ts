@@ -69,6 +69,33 @@ describe('a WebSocket', () => {
   });
 });
 
+describe('a download', () => {
+  it('that is under way is finished whole, whatever becomes of its route, upstream and server', async () => {
+    const port = await reservePort();
+    const total = 16 * mib;
+    await using origin = await startPouringOrigin(total);
+    const web = (swap: number) =>
+      manifest(
+        server('web', port, [route('/', 'up', { setHeaders: { 'X-Swap': `${swap}` } })]),
+        proxying('up', origin.port, { timeout: `${60 + swap}s` }, { serverMaxBodySize: -1 }),
+      );
+    await using world = await startWorld({ graceMs: 50, manifests: { 'web.yaml': web(0) } });
+    await using client = new RawClient(port);
+    client.send(get('/'));
+    await client.untilReceived('\r\n\r\n');
+    client.socket.pause();
+    for (let swap = 1; swap <= 3; swap++) await world.write('web.yaml', web(swap));
+    await world.remove('web.yaml');
+    await settled(origin.poured);
+    await expect(world.get(port, '/')).rejects.toThrow('ECONNREFUSED');
+    client.socket.resume();
+    const start = client.received.indexOf('\r\n\r\n') + 4;
+    await client.until(({ received }) => received.length >= start + total);
+    const body = Buffer.from(client.received.slice(start), 'latin1');
+    expect(createHash('sha256').update(body).digest('hex')).toBe(origin.digest());
+  });
+});
+
 describe('a client that does not read', () => {
   it('holds its 64 MB answer back at the origin, and gets every byte when it reads again', async () => {
     const port = await reservePort();

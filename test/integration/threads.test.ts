@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { get, KeptConnection } from '#test/support/answers.ts';
 import { manifest, mock, object, pipeline, route, server } from '#test/support/manifests.ts';
 import { reservePort } from '#test/support/ports.ts';
 import { startWorld, type World } from '#test/support/world.ts';
@@ -30,6 +31,32 @@ describe('two data threads', () => {
     }
     await world.write('web.yaml', web(port, 'third'));
     expect(await bodies(world, port)).toEqual(new Set(['third']));
+  });
+
+  it('end apart: of sixteen kept connections those of the other thread go on, and all places come back', async () => {
+    const port = await reservePort();
+    const web16 = manifest(server('web', port, [route('/', 'a')], { maxConnections: 16 }), mock('a', 'a'));
+    await using world = await startWorld({ threads: 2, manifests: { 'web.yaml': web16 } });
+    await using open = new AsyncDisposableStack();
+    const connections = Array.from({ length: 16 }, () => open.use(new KeptConnection(port)));
+    for (const connection of connections) expect((await connection.ask(get('/'))).body).toBe('a');
+    const { threads } = world.proxy().runtime;
+    await threads.kill(0);
+    const outcomes = await Promise.all(
+      connections.map((connection) =>
+        connection.ask(get('/')).then(
+          ({ body }) => body,
+          () => 'cut',
+        ),
+      ),
+    );
+    const alive = outcomes.filter((outcome) => outcome === 'a').length;
+    expect(outcomes.filter((outcome) => outcome === 'cut')).toHaveLength(16 - alive);
+    expect(alive).toBeGreaterThan(0);
+    expect(alive).toBeLessThan(16);
+    await threads.started();
+    const more = Array.from({ length: 16 - alive }, () => open.use(new KeptConnection(port)));
+    for (const connection of more) expect((await connection.ask(get('/'))).body).toBe('a');
   });
 
   it('take a change that comes while one of them is being started again', async () => {

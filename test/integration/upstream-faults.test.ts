@@ -77,6 +77,16 @@ describe('an upstream', () => {
     expect((await world.ask(port, at(name))).status).toBe(200);
   });
 
+  it('that is stated by name is served, whatever other addresses the name has', async () => {
+    const alive = rest.use(
+      await startRawOrigin((connection) => connection.onRequest(() => connection.send(answer('ok')))),
+    );
+    const name = await lead(0, { servers: [{ url: `http://localhost:${alive.port}` }] });
+    const codes: number[] = [];
+    for (let n = 0; n < 8; n++) codes.push((await world.ask(port, at(name))).status);
+    expect(codes).toEqual(Array(8).fill(200));
+  });
+
   it('that is slow: 408 after the time-out of the pool, and the request is given up', async () => {
     const { at: name, origin } = await place(() => {}, { timeout: '100ms' });
     expect(await outcome(name)).toBe('408 ""');

@@ -1,3 +1,5 @@
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { KeptConnection, get } from '#test/support/answers.ts';
 import { startCountingRelay, type CountingRelay } from '#test/support/counting-relay.ts';
@@ -80,6 +82,39 @@ describe('without an operator', () => {
   });
 });
 
+describe('a proxy whose folder is damaged', () => {
+  it.each<[title: string, damage: (file: string) => void]>([
+    ['garbage', (file) => writeFileSync(file, 'no journal at all')],
+    ['a torn tail', (file) => appendFileSync(file, Buffer.from([0, 0, 1, 0, 9, 9, 9, 9, 1, 2, 3]))],
+    ['an empty file', (file) => writeFileSync(file, '')],
+  ])('by %s starts, says so once if anything is lost, and is filled by the operator', async (_, damage) => {
+    const port = await reservePort();
+    await using world = await startWorld({ manifests: { 'web.yaml': web(port, 'a') }, stateful: true });
+    await world.stopProxy(0);
+    damage(path.join(world.dir, 'proxy-0', 'units.journal'));
+    const from = world.logs.length;
+    await world.startProxy(0);
+    await world.applied();
+    expect((await world.get(port, '/')).body).toBe('a');
+    const lines = world.logs.slice(from).filter(({ level }) => level === 'warn' || level === 'error');
+    expect(lines.length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('an operator that has lost its state', () => {
+  it('with authority and token anew is taken up by the proxy, which reads both again', async () => {
+    const port = await reservePort();
+    await using world = await startWorld({ manifests: { 'web.yaml': web(port, 'before') } });
+    await world.stopOperator();
+    rmSync(path.join(world.dir, 'operator'), { recursive: true });
+    world.put('web.yaml', web(port, 'after'));
+    expect((await world.get(port, '/')).body).toBe('before');
+    await world.startOperator();
+    await world.applied();
+    expect((await world.get(port, '/')).body).toBe('after');
+  });
+});
+
 describe('an operator that was started again', () => {
   it('sends what changed, not everything: less than 5 % of the bytes', async () => {
     const port = await reservePort();
@@ -105,11 +140,19 @@ describe('an operator that was started again', () => {
     expect((await world.get(port, '/p7')).body).toContain('p7 ');
 
     await world.stopOperator();
-    counter.reset();
-    await world.startOperator();
-    await world.applied();
-    expect(counter.received).toBeGreaterThan(0);
-    expect(counter.received / whole).toBeLessThan(0.05);
+    for (const edit of ['', 'edited while it was away']) {
+      const pipelines = names.map((name) =>
+        mock(name, name === 'p7' && edit !== '' ? edit : `${name} ${'x'.repeat(600)}`),
+      );
+      world.put('pipelines.yaml', manifest(...pipelines));
+      counter.reset();
+      await world.startOperator();
+      await world.applied();
+      expect(counter.received).toBeGreaterThan(0);
+      expect(counter.received / whole).toBeLessThan(0.05);
+      expect((await world.get(port, '/p7')).body).toContain(edit === '' ? 'p7 ' : edit);
+      if (edit === '') await world.stopOperator();
+    }
 
     counter.reset();
     await world.write('pipelines.yaml', manifest(...names.map((name) => mock(name, `${name} new`))));

@@ -290,9 +290,10 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.proxies.map((_, index) => this.stopProxy(index)));
-    await this.stopOperator();
-    rmSync(this.dir, { recursive: true, force: true });
+    await using stack = new AsyncDisposableStack();
+    stack.defer(() => rmSync(this.dir, { recursive: true, force: true }));
+    stack.defer(() => this.stopOperator());
+    for (const index of this.proxies.keys()) stack.defer(() => this.stopProxy(index));
   }
 
   private async change(act: () => void): Promise<void> {
