@@ -3,10 +3,10 @@
 //   npm run test:conformance -- [suite …] [--seed N] [--only row]
 
 import { parseArgs } from 'node:util';
-import { http } from './http/run.ts';
+import { http, httpJudges } from './http/run.ts';
 import type { Suite } from './suite.ts';
 
-const suites: readonly Suite[] = [http];
+const suites: readonly Suite[] = [http, httpJudges];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

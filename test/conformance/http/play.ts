@@ -118,9 +118,8 @@ export async function play(one: Case, lane: Lane, cuts: Cuts, log: Seen['log']):
   const client = new ClientSide(lane, used, heads);
   if (typeof one.client === 'string') await client.send(one.client);
   else await one.client(client);
-  const wanted = one.answers ?? 1;
-  if (one.ends === true || wanted === 0) await client.over();
-  else await client.answered(wanted);
+  if (one.ends === true) await client.over();
+  else await client.answered(one.answers ?? 1);
   const tookMs = performance.now() - begun;
   await lane.flush();
 

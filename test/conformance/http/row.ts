@@ -35,7 +35,7 @@ export interface Case {
   readonly origin?: (origin: OriginSide, request: Message) => void;
   /** In place of `origin`: what happens when the head of the first request of a connection is there. */
   readonly early?: (origin: OriginSide) => void;
-  /** Final answers that are waited for; 0 = until the gateway ends the connection. Default: 1. */
+  /** Final answers that are waited for when the client has done its part. Default: 1. */
   readonly answers?: number;
   /** The gateway must end the connection, and it is waited for. */
   readonly ends?: boolean;

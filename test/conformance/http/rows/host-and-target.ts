@@ -181,6 +181,8 @@ export const hostAndTarget: readonly Row[] = [
     row: 70,
     id: 'fwd-absolute-emptypath',
     source: '9112 3.2.4',
+    decision:
+      'To its clients the gateway is the origin server: `OPTIONS *` is about itself and answered here (9110 9.3.7, and Easegress does so); nothing goes upstream.',
     cases: (draw) => [
       {
         client: message(`OPTIONS ${draw.pick(['http', 'HTTP'])}://a.test HTTP/1.1`, ['Host: a.test']),
