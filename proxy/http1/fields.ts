@@ -65,9 +65,14 @@ export function readTrailers(scanner: HeadScanner): HeaderList | null {
   const trailers = new HeaderList();
   for (let i = 0; i < scanner.fields; i++) {
     const name = scanner.nameOf(i);
-    if (!forbiddenTrailers.has(name.toLowerCase())) trailers.append(name, scanner.valueOf(i));
+    if (!forbiddenTrailer(name.toLowerCase())) trailers.append(name, scanner.valueOf(i));
   }
   return trailers.length === 0 ? null : trailers;
+}
+
+/** `lower` names a field that a trailer section must not have. */
+export function forbiddenTrailer(lower: string): boolean {
+  return forbiddenTrailers.has(lower);
 }
 
 /** True when the field is taken out of the list. */

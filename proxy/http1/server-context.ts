@@ -4,7 +4,14 @@ import type { Socket } from 'node:net';
 import type { ProxyError, ProxyErrorCode } from '#proxy/exchange/error.ts';
 import type { ExchangeHandler, Peer, Scheme } from '#proxy/exchange/exchange.ts';
 import type { ConnectionLimits } from './limits.ts';
-import type { ServerConnection } from './server.ts';
+
+/** A connection of a client as its listener sees it, whatever it speaks. */
+export interface ServedConnection {
+  sweep(now: number): void;
+  /** The listener is closing: ends when idle, else with its next answer. */
+  close(): void;
+  destroy(): void;
+}
 
 /** Read at each request, so that changes act at once. */
 export interface ServerContext {
@@ -17,7 +24,7 @@ export interface ServerContext {
   closing: boolean;
   /** A request that got no exchange because it could not be read; it has been answered with `cause.status`. */
   onRefused: (cause: ProxyError, peer: Peer) => void;
-  onClosed: (connection: ServerConnection) => void;
+  onClosed: (connection: ServedConnection) => void;
 }
 
 /** Causes for what the parser refuses. */

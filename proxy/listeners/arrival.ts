@@ -3,24 +3,19 @@
 
 import type { Socket } from 'node:net';
 import { deadlineIn } from '#proxy/http1/clock.ts';
+import type { ServedConnection } from '#proxy/http1/server-context.ts';
 import { ownSocket, resetSocket, type SocketOwner } from '#proxy/http1/socket-events.ts';
-import { http2Refusal, sniff } from './sniff.ts';
-
-/** A connection as a listener sees it, at any stage. */
-export interface Connection {
-  sweep(now: number): void;
-  /** The listener is closing: ends when idle, else with its next answer. */
-  close(): void;
-  destroy(): void;
-}
+import { sniff } from './sniff.ts';
 
 export interface ArrivalOwner {
   /** Speaks HTTP/1.1; `first` is what came already. */
   onHttp1(arrival: Arrival, first: Buffer): void;
-  onClosed(connection: Connection): void;
+  /** Speaks HTTP/2 by prior knowledge; `first` begins with the preface. */
+  onHttp2(arrival: Arrival, first: Buffer): void;
+  onClosed(connection: ServedConnection): void;
 }
 
-export class Arrival implements Connection, SocketOwner {
+export class Arrival implements ServedConnection, SocketOwner {
   readonly socket: Socket;
   private readonly owner: ArrivalOwner;
   private first: Buffer | null = null;
@@ -46,10 +41,10 @@ export class Arrival implements Connection, SocketOwner {
         this.owner.onHttp1(this, this.first);
         break;
       case 'http2':
-        this.socket.end(http2Refusal);
-        this.deadline = deadlineIn(1000);
+        this.owner.onHttp2(this, this.first);
         break;
       case 'tls':
+      case 'unknown':
         this.socket.destroy();
         break;
       case null:

@@ -9,14 +9,17 @@ import type { Exchange, ExchangeHandler, Peer } from '#proxy/exchange/exchange.t
 import { HeaderList } from '#proxy/exchange/headers.ts';
 import { unwatchClock, watchClock, type Swept } from '#proxy/http1/clock.ts';
 import type { ConnectionLimits } from '#proxy/http1/limits.ts';
-import type { ServerContext } from '#proxy/http1/server-context.ts';
+import type { ServedConnection, ServerContext } from '#proxy/http1/server-context.ts';
 import { ServerConnection } from '#proxy/http1/server.ts';
-import { Arrival, type ArrivalOwner, type Connection } from './arrival.ts';
+import type { Http2Limits } from '#proxy/http2/limits.ts';
+import { Http2ServerConnection } from '#proxy/http2/server.ts';
+import { Arrival, type ArrivalOwner } from './arrival.ts';
 
 export interface ListenerOptions {
   readonly content: ListenerContent;
   readonly handler: ExchangeHandler;
   readonly limits: ConnectionLimits;
+  readonly http2?: Http2Limits;
   readonly reusePort: boolean;
   /** Shared by all threads of the port: index 0 counts its open connections. */
   readonly connections: Int32Array;
@@ -61,7 +64,7 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
   private readonly options: ListenerOptions;
   private readonly server: Server;
   private readonly context: ServerContext;
-  private readonly open = new Set<Connection>();
+  private readonly open = new Set<ServedConnection>();
   private readonly waiting = new Set<Arrival>();
   private maxConnections: number;
   private onEmpty: (() => void) | null = null;
@@ -149,7 +152,14 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
     connection.receive(first);
   }
 
-  onClosed(connection: Connection): void {
+  onHttp2(arrival: Arrival, first: Buffer): void {
+    this.open.delete(arrival);
+    const connection = new Http2ServerConnection(arrival.socket, this.context, this.options.http2);
+    this.open.add(connection);
+    connection.receive(first);
+  }
+
+  onClosed(connection: ServedConnection): void {
     this.counters.open--;
     if (this.waiting.delete(connection as Arrival)) {
       this.counters.waiting--;
