@@ -102,6 +102,12 @@ export class HeadScanner {
     return this.text.slice(this.spans[at + 2] as number, this.spans[at + 3] as number);
   }
 
+  /** A tab stands between the value of field `index` and the end of its line. */
+  tabBehind(index: number): boolean {
+    const from = this.spans[firstSpan + 4 * index + 3] as number;
+    return this.text.slice(from, this.text.indexOf('\r', from)).includes('\t');
+  }
+
   feed(data: Buffer, offset: number): Scan {
     const limit = this.limits.maxHeaderBytes;
     if (this.pending !== null) return this.feedPending(this.pending, data, offset);
