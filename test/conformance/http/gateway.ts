@@ -53,9 +53,8 @@ function laneManifest(index: number, lane: Lane, hasty: boolean): string {
   const settings = hasty ? { keepAliveTimeout: hastyKeepAlive } : {};
   return manifest(
     object('HTTPServer', to('lane'), {
-      address: '127.0.0.1',
       port: lane.port,
-      xForwardedFor: true,
+
       rules,
       ...settings,
     }),

@@ -132,6 +132,8 @@ export async function readAnswerWithNode(bytes: Buffer): Promise<NodeReading> {
   request.end();
   await promise;
   recording.destroy();
+  // A turn of the loop, so that what was put off until the next one does not pile up.
+  await new Promise<void>((turned) => setImmediate(turned));
   return reading;
 }
 

@@ -23,11 +23,11 @@ export class ClientSide {
   private readonly heads: readonly number[];
   private watchers: (() => void)[] = [];
 
-  constructor(lane: Lane, cuts: Cuts, heads: readonly number[]) {
+  constructor(lane: Lane, cuts: Cuts, one: Case) {
     this.lane = lane;
     this.cuts = cuts;
-    this.heads = heads;
-    this.socket = connect({ port: lane.port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    this.heads = one.heads ?? [];
+    this.socket = connect({ port: lane.port, host: one.address ?? '127.0.0.1', allowHalfOpen: true, noDelay: true });
     this.socket.on('data', (data: Buffer) => {
       this.text += data.toString('latin1');
       this.wake();
@@ -109,13 +109,12 @@ export class ClientSide {
 }
 
 export async function play(one: Case, lane: Lane, cuts: Cuts, log: Seen['log']): Promise<Seen> {
-  const heads = one.heads ?? [];
   const begun = performance.now();
   const used: Cuts = one.whole === true ? () => [] : cuts;
   // The lane first: the client may be answered before anything else happens.
   const user: LaneUser = { cuts: used, changed: (connection) => react(connection, one, client) };
   lane.begin(user);
-  const client = new ClientSide(lane, used, heads);
+  const client = new ClientSide(lane, used, one);
   if (typeof one.client === 'string') await client.send(one.client);
   else await one.client(client);
   if (one.ends === true) await client.over();

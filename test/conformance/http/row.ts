@@ -43,6 +43,8 @@ export interface Case {
   readonly heads?: readonly number[];
   /** Which gateway: `hasty` has short time-outs. */
   readonly world?: 'usual' | 'hasty';
+  /** Where the client connects to, and so what its address is. Default: 127.0.0.1. */
+  readonly address?: '127.0.0.1' | '::1';
   /** Not cut into pieces: what it is about is time, or its size. */
   readonly whole?: boolean;
   /** What reached the origin is no sequence of messages: a tunnel, or cut off on purpose. */

@@ -164,6 +164,33 @@ export const forwarding: readonly Row[] = [
     ],
   },
   {
+    row: 122,
+    id: 'forwarded-quote',
+    source: '7239 4',
+    cases: (draw) => {
+      const port = 1 + draw.below(65535);
+      return [
+        {
+          client: message('GET / HTTP/1.1', [
+            `Host: [::1]:${port}`,
+            `${draw.cased('Forwarded')}: for=9.9.9.9;proto=https`,
+          ]),
+          address: '::1',
+          expect: [
+            served,
+            originField('forwarded', [`for="[::1]";proto=http;host="[::1]:${port}"`]),
+            originField('x-forwarded-for', ['::1']),
+          ],
+        },
+        {
+          name: 'IPv4',
+          client: get('/'),
+          expect: [served, originField('forwarded', ['for=127.0.0.1;proto=http;host=a.test'])],
+        },
+      ];
+    },
+  },
+  {
     row: 123,
     id: 'x-forwarded-proto',
     source: '7239',

@@ -11,7 +11,6 @@ function rows(later: string, ...entries: readonly (readonly [row: number, id: st
 }
 
 export const later: readonly LaterRow[] = [
-  ...rows('`Forwarded` is not written yet', [122, 'forwarded-quote', '7239 4']),
   ...rows('PROXY protocol', [124, 'proxy-protocol', 'PROXY v1/v2']),
   ...rows(
     http2,
