@@ -8,7 +8,7 @@ import { frameHeaderBytes } from './frames.ts';
 export interface WriterOwner {
   /** A write is about to go out: puts in what has been waiting for its turn. */
   fill(): void;
-  /** Queued bytes were handed to the socket. */
+  /** What was queued, if anything, was handed to the socket. */
   flushed(): void;
 }
 
@@ -176,8 +176,8 @@ export class FrameWriter {
         this.lentWritten = this.lent.length;
         this.recycle();
       }
-      this.owner.flushed();
     }
+    this.owner.flushed();
     if (this.ending && this.queued === 0) {
       this.ending = false;
       this.socket.end();

@@ -27,7 +27,7 @@ export class Receiver {
     const { limits, role } = connection;
     this.connection = connection;
     this.blockLimits = { ...limits, maxCrumbs: limits.http2.maxCrumbs };
-    this.collector = new HeadCollector(limits.maxHeaderBytes, limits.http2.maxContinuations);
+    this.collector = new HeadCollector(limits.maxHeaderBytes * 2, limits.http2.maxContinuations);
     this.prefaceLeft = role.server ? preface.length : 0;
   }
 
@@ -170,9 +170,7 @@ export class Receiver {
       if (!collector.add(data, start, end)) this.connection.fail(errorCode.enhanceYourCalm, 'field block is too large');
       return;
     }
-    if (end - start > this.connection.limits.maxHeaderBytes)
-      this.connection.fail(errorCode.enhanceYourCalm, 'field block is too large');
-    else this.onFieldBlock(stream, ended, data.subarray(start, end));
+    this.onFieldBlock(stream, ended, data.subarray(start, end));
   }
 
   private onContinuation(): void {
