@@ -3,10 +3,11 @@
 //   npm run test:conformance -- [suite …] [--seed N] [--only row]
 
 import { parseArgs } from 'node:util';
+import { h2spec } from './h2spec/run.ts';
 import { http, httpJudges } from './http/run.ts';
 import type { Suite } from './suite.ts';
 
-const suites: readonly Suite[] = [http, httpJudges];
+const suites: readonly Suite[] = [http, httpJudges, h2spec];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -183,7 +183,7 @@ export const methods: readonly Row[] = [
     row: 86,
     id: 'preface-on-h1',
     source: '9113 3.4',
-    note: 'answered as HTTP/2 where that is on',
+    note: 'answered in HTTP/2, which the port speaks as well',
     cases: () => [
       {
         client: async (client) => {
