@@ -35,11 +35,11 @@ interface Job {
   readonly seed: number;
 }
 
-export async function runRows(rows: readonly Row[], seed: number): Promise<SuiteRun> {
+export async function runRows(rows: readonly Row[], seed: number, ways: readonly Mode[] = modes): Promise<SuiteRun> {
   const wrongs = new Map<Row, string[]>(rows.map((row) => [row, []]));
   const played = new Map<Row, number>();
   const recorded = new Map<string, Recorded>();
-  const jobs = rows.flatMap((row) => jobsOf(row, seed));
+  const jobs = rows.flatMap((row) => jobsOf(row, seed, ways));
   const isHasty = (job: Job): boolean => caseOf(job)?.world === 'hasty';
 
   const work = async (gateway: Gateway, lane: Lane, queue: Job[]): Promise<void> => {
@@ -71,8 +71,8 @@ export async function runRows(rows: readonly Row[], seed: number): Promise<Suite
   };
 }
 
-function jobsOf(row: Row, seed: number): Job[] {
-  return modes.flatMap((mode, at) => {
+function jobsOf(row: Row, seed: number, ways: readonly Mode[]): Job[] {
+  return ways.flatMap((mode, at) => {
     const own = (seed + row.row * 1009 + at * 7919) >>> 0;
     const cases = row.cases(new Draw(own));
     return cases.flatMap((one, index) =>
