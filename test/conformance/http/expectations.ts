@@ -1,7 +1,7 @@
 // The vocabulary of the rows: each gives an expectation, which says `` or what was seen instead.
 
 import { type Message, valuesOf } from './messages.ts';
-import type { Expectation, Seen } from './row.ts';
+import type { Expectation } from './row.ts';
 
 const show = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
 
@@ -47,7 +47,6 @@ export function statusIn(...statuses: readonly number[]): Expectation {
 }
 
 export const closed: Expectation = ({ client }) => (client.ended ? '' : 'the connection stayed open');
-export const stayedOpen: Expectation = ({ client }) => (client.ended ? 'the connection was closed' : '');
 
 /** One answer of these, small, and the connection ends. */
 export function refused(...statuses: readonly number[]): Expectation {
@@ -155,11 +154,6 @@ function fieldIs(message: Message | undefined, name: string, values: readonly st
   if (message === undefined) return `there is no ${what}`;
   const got = valuesOf(message.fields, name);
   return show(got) === show(values) ? '' : `${what} has ${name} ${show(got)}, not ${show(values)}`;
-}
-
-/** Turned round: what must not hold. */
-export function not(expectation: (seen: Seen) => string, text: string): Expectation {
-  return (seen) => (expectation(seen) === '' ? text : '');
 }
 
 /** Whatever of a request went upstream, it was cut off there: no whole request, and its connection ended. */
