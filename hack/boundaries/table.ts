@@ -43,7 +43,9 @@ export const rooms: Readonly<Record<string, Room>> = {
     rooms: ['proxy/exchange', 'proxy/filters/filter-schema.ts', 'proxy/upstream/upstream.ts', ...contract],
     packages: ['zod'],
   },
-  'proxy/upstream': { rooms: ['proxy/exchange', 'proxy/http1', 'proxy/runtime/thread-messages.ts', ...contract] },
+  'proxy/upstream': {
+    rooms: ['proxy/exchange', 'proxy/http1', 'proxy/http2', 'proxy/runtime/thread-messages.ts', ...contract],
+  },
   // Of a filter: its own folder, the shared matcher, and contract types.
   'proxy/filters': {
     rooms: ['proxy/exchange', 'proxy/pipeline', 'proxy/upstream/upstream.ts', ...contract],

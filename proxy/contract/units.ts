@@ -127,6 +127,8 @@ export const pipelineContent = z.strictObject({
 
 export const upstreamServer = z.strictObject({
   scheme: z.enum(['http', 'https']),
+  /** `http2`: by prior knowledge in cleartext, by ALPN over TLS. Absent = `http1`. */
+  protocol: z.enum(['http1', 'http2']).optional(),
   /** Name or address; IPv6 without brackets. */
   host: z.string(),
   port: z.number().int().min(1).max(65535),
@@ -167,6 +169,7 @@ export const upstreamContent = z.strictObject({
 /** Live. Name: `endpoints/<namespace>/<service>/<port name or number>`. */
 export const endpointsContent = z.strictObject({
   scheme: z.enum(['http', 'https']),
+  protocol: z.enum(['http1', 'http2']).optional(),
   addresses: z.array(
     z.strictObject({ ip: z.string(), port: z.number().int(), ready: z.boolean(), terminating: z.boolean() }),
   ),

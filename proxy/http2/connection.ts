@@ -31,6 +31,8 @@ export interface ConnectionRole {
   /** The peer takes no streams above `last`. */
   goaway(last: number, code: number): void;
   flushed(): void;
+  /** We end the connection because of `cause`; streams are told already. */
+  failed(cause: ProxyError): void;
   closed(): void;
 }
 
@@ -247,8 +249,18 @@ export class Connection implements SocketOwner, SenderOwner, StreamOwner {
         stream.deadline = 0;
         stream.onExpired();
       }
-      if (stream.stallDeadline !== 0 && now > stream.stallDeadline) return this.calm('a window is not opened');
+      if (stream.stallDeadline !== 0 && now > stream.stallDeadline) this.onStall(stream);
+      if (this.over) return;
     }
+  }
+
+  /** Somebody may leave one answer for later; one who takes nothing at all is not waited for (CVE-2019-9517). */
+  private onStall(stream: Stream): void {
+    let others = false;
+    for (const each of this.streams.values()) if (each.stallDeadline === 0) others = true;
+    if (this.role.server && (!others || this.sender.starved)) return this.calm('no window is opened');
+    this.reset(stream, errorCode.cancel);
+    stream.onGone(this.lost('a window is not opened'));
   }
 
   /** GOAWAY that announces the end: streams that the peer opens meanwhile are still taken. */
@@ -282,6 +294,7 @@ export class Connection implements SocketOwner, SenderOwner, StreamOwner {
     this.over = true;
     this.deadline = deadlineIn(lingerMs);
     this.dropStreams(cause);
+    this.role.failed(cause);
     this.sender.writer.end();
     this.role.flushed();
   }

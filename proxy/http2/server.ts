@@ -120,6 +120,8 @@ export class Http2ServerConnection implements ConnectionRole, Settler {
     if (this.unsettled.length > 0 && !this.connection.socket.writableNeedDrain) this.settleAll();
   }
 
+  failed(): void {}
+
   closed(): void {
     // Their last bytes may not have reached the kernel.
     for (const stream of this.unsettled) if (this.unsent) stream.failure ??= gone;

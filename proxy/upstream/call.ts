@@ -9,11 +9,10 @@
 import type { Body, ResponseHead } from '#proxy/exchange/exchange.ts';
 import { ProxyError } from '#proxy/exchange/error.ts';
 import type { HeaderList } from '#proxy/exchange/headers.ts';
-import type { ClientConnection } from '#proxy/http1/client.ts';
-import type { ClientExchange, ExchangeObserver } from '#proxy/http1/client-exchange.ts';
+import type { ExchangeObserver } from '#proxy/http1/client-exchange.ts';
 import type { Deadline, DeadlineQueue } from './deadlines.ts';
 import { HeldBody } from './held-body.ts';
-import type { ConnectionWaiter } from './pool.ts';
+import type { ConnectionWaiter, OriginConnection, OriginExchange } from './pool.ts';
 import type { Target } from './target.ts';
 import type { UpstreamCall, UpstreamCallbacks, UpstreamRequest } from './upstream.ts';
 
@@ -38,7 +37,7 @@ export class Call implements UpstreamCall, ExchangeObserver, ConnectionWaiter, D
   private readonly target: Target;
   private readonly request: UpstreamRequest;
   private readonly callbacks: UpstreamCallbacks;
-  private exchange: ClientExchange | null = null;
+  private exchange: OriginExchange | null = null;
   private cancelConnect: (() => void) | null = null;
   private held: HeldBody | null = null;
   private address = 0;
@@ -86,7 +85,7 @@ export class Call implements UpstreamCall, ExchangeObserver, ConnectionWaiter, D
 
   // ── the connection ──
 
-  connected(connection: ClientConnection): void {
+  connected(connection: OriginConnection): void {
     this.cancelConnect = null;
     this.reused = false;
     this.use(connection);
@@ -153,7 +152,7 @@ export class Call implements UpstreamCall, ExchangeObserver, ConnectionWaiter, D
     this.cancelConnect = pool.connect(this);
   }
 
-  private use(connection: ClientConnection): void {
+  private use(connection: OriginConnection): void {
     const { request } = this;
     let body = request.body;
     if (body !== null && (this.reused || this.held !== null)) body = this.held ??= new HeldBody(body);

@@ -11,7 +11,8 @@ import { Call, type CallOwner } from './call.ts';
 import { type ConnectKit, connectTimeoutMs, type TlsTarget, tlsContext } from './connect.ts';
 import type { ConnectPolicy } from './connect-policy.ts';
 import { type Clock, DeadlineQueue } from './deadlines.ts';
-import { EndpointPool, IdleBudget, idleTimeoutMs } from './pool.ts';
+import { Http2Pool } from './http2-pool.ts';
+import { EndpointPool, IdleBudget, idleTimeoutMs, type Pool } from './pool.ts';
 import type { Addresses } from './resolver.ts';
 import { Target } from './target.ts';
 import type { Upstream, UpstreamCall, UpstreamCallbacks, UpstreamRequest } from './upstream.ts';
@@ -47,7 +48,7 @@ export class UpstreamInstance implements Upstream, CallOwner {
   private readonly kit: UpstreamKit;
   private readonly connectKit: ConnectKit;
   private readonly budget: IdleBudget;
-  private readonly pools = new Map<string, EndpointPool>();
+  private readonly pools = new Map<string, Pool>();
   private secureContext: SecureContext | null = null;
   private readonly resolved = new Map<string, readonly string[]>();
   private endpoints: EndpointsContent | null = null;
@@ -175,14 +176,17 @@ export class UpstreamInstance implements Upstream, CallOwner {
     this.balancer = createBalancer(this.content.balancer, targets, { random: () => this.kit.random(), position });
   }
 
-  private poolOf(server: Server, address: string, used: Set<string>): EndpointPool {
+  private poolOf(server: Server, address: string, used: Set<string>): Pool {
     const servername = isIP(server.host) === 0 ? server.host : '';
-    const key = `${server.scheme} ${address} ${server.port} ${server.scheme === 'https' ? servername : ''}`;
+    const protocol = server.protocol ?? 'http1';
+    const key = `${server.scheme} ${protocol} ${address} ${server.port} ${server.scheme === 'https' ? servername : ''}`;
     used.add(key);
     let pool = this.pools.get(key);
     if (pool === undefined) {
       const tls = server.scheme === 'https' ? this.tlsTarget(servername) : null;
-      pool = new EndpointPool({ address, port: server.port, tls }, this.connectKit, this.budget);
+      const to = { address, port: server.port, tls, protocol };
+      const Kind = protocol === 'http2' ? Http2Pool : EndpointPool;
+      pool = new Kind(to, this.connectKit, this.budget);
       this.pools.set(key, pool);
     }
     return pool;
@@ -197,10 +201,19 @@ export class UpstreamInstance implements Upstream, CallOwner {
 /** Ready addresses; terminating ones only when nothing else can serve. */
 function endpointServers(endpoints: EndpointsContent | null, others: boolean): Server[] {
   if (endpoints === null) return [];
-  const { addresses, scheme } = endpoints;
+  const { addresses, scheme, protocol } = endpoints;
   let usable = addresses.filter((address) => address.ready && !address.terminating);
   if (usable.length === 0 && !others) usable = addresses.filter((address) => address.terminating);
-  return usable.map(({ ip, port }) => ({ scheme, host: ip, port, path: '', weight: 1, keepHost: false, tags: [] }));
+  return usable.map(({ ip, port }) => ({
+    scheme,
+    protocol,
+    host: ip,
+    port,
+    path: '',
+    weight: 1,
+    keepHost: false,
+    tags: [],
+  }));
 }
 
 function pick(names: Addresses, servers: readonly Server[]): Map<string, readonly string[]> {
