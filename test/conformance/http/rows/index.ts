@@ -5,6 +5,7 @@ import { chunked } from './chunked.ts';
 import { forwarding } from './forwarding.ts';
 import { hopByHop } from './hop-by-hop.ts';
 import { hostAndTarget } from './host-and-target.ts';
+import { http2 } from './http2.ts';
 import { interim } from './interim.ts';
 import { later } from './later.ts';
 import { limits } from './limits.ts';
@@ -24,6 +25,7 @@ export const rows: readonly Row[] = [
   ...tunnels,
   ...limits,
   ...forwarding,
+  ...http2,
 ];
 
 export const laterRows: readonly LaterRow[] = later;
