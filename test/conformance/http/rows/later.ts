@@ -14,10 +14,10 @@ export const later: readonly LaterRow[] = [
   ...rows(
     'HTTP/2 to the origin',
     [127, 'te-trailers-h2', '9113 8.2.2'],
-    [140, 'H2-goaway-drain', '9113 6.8'],
     [141, 'H2-push-off', '9113 8.4'],
     [143, 'H2-reset-map', '9113 7'],
   ),
+  ...rows('a gateway of its own that drains', [140, 'H2-goaway-drain', '9113 6.8']),
   ...rows(tls, [144, 'misdirected', '9110 15.5.20'], [145, 'early-data', '8470']),
   ...rows(cache, [147, 'age-sum', '9111 5.1'], [153, 'stale-if-error', '5861']),
 ];
