@@ -1,8 +1,10 @@
 // What all connections of a listener share, and who their clients are.
 
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { ProxyError, ProxyErrorCode } from '#proxy/exchange/error.ts';
-import type { ExchangeHandler, Peer, Scheme } from '#proxy/exchange/exchange.ts';
+import type { ExchangeHandler, Peer, PeerCertificate, PeerTls, Scheme } from '#proxy/exchange/exchange.ts';
 import type { ConnectionLimits } from './limits.ts';
 
 /** A connection of a client as its listener sees it, whatever it speaks. */
@@ -42,6 +44,31 @@ export function peerOf(socket: Socket): Peer {
     port: socket.remotePort ?? 0,
     localAddress: plainAddress(socket.localAddress),
     localPort: socket.localPort ?? 0,
+    tls: 'encrypted' in socket ? peerTls(socket as TLSSocket) : undefined,
+  };
+}
+
+function peerTls(socket: TLSSocket): PeerTls {
+  const { servername } = socket as { readonly servername?: string | false | null };
+  const certificate = socket.getPeerX509Certificate();
+  return {
+    servername: typeof servername === 'string' ? servername.toLowerCase().replace(/\.$/, '') : '',
+    protocol: socket.getProtocol() ?? '',
+    cipher: socket.getCipher().standardName,
+    // Without a certificate Node may say so of a session that was taken up.
+    authorized: socket.authorized && certificate !== undefined,
+    certificate: certificate === undefined ? null : peerCertificate(certificate),
+  };
+}
+
+function peerCertificate(certificate: X509Certificate): PeerCertificate {
+  return {
+    subject: certificate.subject.replaceAll('\n', ','),
+    issuer: certificate.issuer.replaceAll('\n', ','),
+    serialNumber: certificate.serialNumber,
+    fingerprint: certificate.fingerprint256,
+    alternativeNames: certificate.subjectAltName ?? '',
+    validTo: certificate.validTo,
   };
 }
 

@@ -34,6 +34,16 @@ export class Arrival implements ServedConnection, SocketOwner {
     this.socket.resume();
   }
 
+  /** The bytes are somebody else's from now on, until `handedOver` or the end. */
+  secure(): void {
+    this.deadline = 0;
+  }
+
+  /** What is behind the connection has another owner, who learns of its end. */
+  handedOver(): void {
+    ownSocket(this.socket, nobody);
+  }
+
   receive(data: Buffer): void {
     this.first = this.first === null ? data : Buffer.concat([this.first, data]);
     switch (sniff(this.first)) {
@@ -74,3 +84,10 @@ export class Arrival implements ServedConnection, SocketOwner {
     this.owner.onClosed(this);
   }
 }
+
+const nobody: SocketOwner = {
+  receive: () => undefined,
+  inputEnded: () => undefined,
+  drained: () => undefined,
+  closed: () => undefined,
+};

@@ -3,7 +3,8 @@
 // or the process ends. It knows neither routes nor pipelines: those are behind the handler.
 
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import type { ListenerContent } from '#proxy/contract/units.ts';
+import type { TLSSocket } from 'node:tls';
+import type { ListenerContent, TlsContent } from '#proxy/contract/units.ts';
 import type { ProxyError } from '#proxy/exchange/error.ts';
 import type { Exchange, ExchangeHandler, Peer } from '#proxy/exchange/exchange.ts';
 import { HeaderList } from '#proxy/exchange/headers.ts';
@@ -14,6 +15,7 @@ import { ServerConnection } from '#proxy/http1/server.ts';
 import type { Http2Limits } from '#proxy/http2/limits.ts';
 import { Http2ServerConnection } from '#proxy/http2/server.ts';
 import { Arrival, type ArrivalOwner } from './arrival.ts';
+import { TlsAcceptor, type TlsKit, type TlsOwner } from './tls-acceptor.ts';
 
 export interface ListenerOptions {
   readonly content: ListenerContent;
@@ -25,6 +27,8 @@ export interface ListenerOptions {
   readonly connections: Int32Array;
   /** Index of `connections` that counts those of this thread alone, so that its places come back when it dies. */
   readonly share?: number;
+  /** Needed where the content may ask for https. Handshakes begin with the first update(). */
+  readonly tls?: TlsKit;
   /** A request that could not be read was answered with `cause.status`; no exchange was made of it. */
   readonly onRefused?: (cause: ProxyError, peer: Peer) => void;
 }
@@ -58,12 +62,18 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   return listener;
 }
 
-class OpenListener implements Listener, Swept, ArrivalOwner {
+class OpenListener implements Listener, Swept, ArrivalOwner, TlsOwner {
   port = 0;
   readonly counters: ListenerCounters = { accepted: 0, open: 0, waiting: 0, turnedAway: 0 };
   private readonly options: ListenerOptions;
   private readonly server: Server;
-  private readonly context: ServerContext;
+  private context: ServerContext;
+  private acceptor: TlsAcceptor | null = null;
+  /** Raw sockets whose handshake is under way. */
+  private readonly handshakes = new Map<Socket, Arrival>();
+  /** What connections were told by; another one ends them with their next answer. */
+  private policy: string;
+  private ready: boolean;
   private readonly open = new Set<ServedConnection>();
   private readonly waiting = new Set<Arrival>();
   private maxConnections: number;
@@ -71,18 +81,11 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
 
   constructor(options: ListenerOptions) {
     this.options = options;
-    const { content, handler, limits, onRefused } = options;
+    const { content } = options;
     this.maxConnections = content.maxConnections;
-    this.context = {
-      handler,
-      scheme: 'http',
-      limits,
-      keepAlive: content.keepAlive,
-      keepAliveTimeout: content.keepAliveTimeout,
-      closing: false,
-      onRefused: onRefused ?? ignoreRefusal,
-      onClosed: (connection) => this.onClosed(connection),
-    };
+    this.policy = policyOf(content);
+    this.ready = content.tls === undefined;
+    this.context = this.contextFor(content);
     this.server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true });
     this.server.on('connection', (socket) => this.onConnection(socket));
   }
@@ -109,10 +112,42 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
   }
 
   update(content: ListenerContent): void {
+    const policy = policyOf(content);
+    if (policy !== this.policy) {
+      // What clients were promised or asked has changed: nobody stays under the former terms.
+      this.policy = policy;
+      this.context.closing = true;
+      this.closeIdle();
+      this.context = this.contextFor(content);
+      this.acceptor = null;
+    }
     this.context.keepAlive = content.keepAlive;
     this.context.keepAliveTimeout = content.keepAliveTimeout;
     this.maxConnections = content.maxConnections;
+    if (content.tls !== undefined) this.secure(content.tls);
+    this.ready = true;
     this.admitWaiting();
+  }
+
+  private secure(content: TlsContent): void {
+    const { tls } = this.options;
+    if (tls === undefined) throw new Error('the listener was opened without what TLS needs');
+    this.acceptor ??= new TlsAcceptor(content, tls, this);
+    this.acceptor.setDefault(content.defaultCertificate);
+  }
+
+  private contextFor(content: ListenerContent): ServerContext {
+    const { handler, limits, onRefused = ignoreRefusal } = this.options;
+    return {
+      handler,
+      scheme: content.protocol,
+      limits,
+      keepAlive: content.keepAlive,
+      keepAliveTimeout: content.keepAliveTimeout,
+      closing: false,
+      onRefused,
+      onClosed: (connection) => this.onClosed(connection),
+    };
   }
 
   async retire(graceMs: number): Promise<void> {
@@ -142,21 +177,42 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
   sweep(now: number): void {
     for (const connection of this.open) connection.sweep(now);
     // Places may have become free in other threads.
-    if (this.waiting.size > 0) this.admitWaiting();
+    if (this.ready && this.waiting.size > 0) this.admitWaiting();
   }
 
   onHttp1(arrival: Arrival, first: Buffer): void {
     this.open.delete(arrival);
-    const connection = new ServerConnection(arrival.socket, this.context);
-    this.open.add(connection);
-    connection.receive(first);
+    this.serveHttp1(arrival.socket).receive(first);
   }
 
   onHttp2(arrival: Arrival, first: Buffer): void {
     this.open.delete(arrival);
-    const connection = new Http2ServerConnection(arrival.socket, this.context, this.options.http2);
+    this.serveHttp2(arrival.socket).receive(first);
+  }
+
+  onSecure(raw: Socket, socket: TLSSocket): void {
+    const arrival = this.handshakes.get(raw);
+    if (arrival === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.handshakes.delete(raw);
+    arrival.handedOver();
+    this.open.delete(arrival);
+    if (socket.alpnProtocol === 'h2') this.serveHttp2(socket);
+    else this.serveHttp1(socket);
+  }
+
+  private serveHttp1(socket: Socket): ServerConnection {
+    const connection = new ServerConnection(socket, this.context);
     this.open.add(connection);
-    connection.receive(first);
+    return connection;
+  }
+
+  private serveHttp2(socket: Socket): Http2ServerConnection {
+    const connection = new Http2ServerConnection(socket, this.context, this.options.http2);
+    this.open.add(connection);
+    return connection;
   }
 
   onClosed(connection: ServedConnection): void {
@@ -165,6 +221,7 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
       this.counters.waiting--;
     } else {
       this.open.delete(connection);
+      if (connection instanceof Arrival) this.handshakes.delete(connection.socket);
       this.leavePlace();
       if (this.waiting.size > 0) this.admitWaiting();
     }
@@ -174,7 +231,7 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
 
   private onConnection(socket: Socket): void {
     this.counters.accepted++;
-    if (this.takePlace()) {
+    if (this.ready && this.takePlace()) {
       this.counters.open++;
       this.admit(new Arrival(socket, this));
     } else if (this.waiting.size < this.options.limits.maxWaiting) {
@@ -189,7 +246,14 @@ class OpenListener implements Listener, Swept, ArrivalOwner {
 
   private admit(arrival: Arrival): void {
     this.open.add(arrival);
-    arrival.admit(this.context.keepAliveTimeout);
+    const { acceptor } = this;
+    if (acceptor === null) {
+      arrival.admit(this.context.keepAliveTimeout);
+      return;
+    }
+    arrival.secure();
+    this.handshakes.set(arrival.socket, arrival);
+    acceptor.accept(arrival.socket);
   }
 
   private admitWaiting(): void {
@@ -248,6 +312,11 @@ function delay(ms: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   setTimeout(resolve, ms);
   return promise;
+}
+
+/** A change of the certificates is none of these: they are swapped in place. */
+function policyOf({ protocol, tls }: ListenerContent): string {
+  return JSON.stringify([protocol, tls === undefined ? null : { ...tls, defaultCertificate: null }]);
 }
 
 function ignoreRefusal(): void {}

@@ -12,10 +12,13 @@ import type { Exchange, ExchangeHandler, Peer } from '#proxy/exchange/exchange.t
 import { HeaderList } from '#proxy/exchange/headers.ts';
 import { connectionLimits, type ConnectionLimits } from '#proxy/http1/limits.ts';
 import { openListener, type Listener } from '#proxy/listeners/listener.ts';
+import type { TlsKit } from '#proxy/listeners/tls-acceptor.ts';
 import type { PipelineInstance } from '#proxy/pipeline/pipeline.ts';
 import type { CidrSet } from '#proxy/primitives/ip.ts';
+import type { Log } from '#proxy/process/log.ts';
 import type { PipelineSlot } from '#proxy/router/pipeline-slot.ts';
 import { bindRejection } from './addresses.ts';
+import type { Certificates } from './certificates.ts';
 import type { RequestObserver, RequestRecord } from './record.ts';
 import { createRequestHandler } from './request.ts';
 import type { Hosts } from './routes.ts';
@@ -32,6 +35,9 @@ export interface PortKit {
   readonly graceMs: number;
   /** Where they differ from the product's. */
   readonly limits?: Partial<ConnectionLimits>;
+  /** Of this process: session tickets are good in all threads. */
+  readonly ticketSecret: Uint8Array;
+  readonly log: Log;
   readonly timer: (ms: number, fn: () => void) => () => void;
 }
 
@@ -39,6 +45,7 @@ export interface PortKit {
 export interface PortScope {
   hosts(listener: string): Hosts;
   pipeline(name: string): PipelineSlot<PipelineInstance> | undefined;
+  readonly certificates: Certificates;
 }
 
 export class Ports {
@@ -63,7 +70,10 @@ export class Ports {
     if (content.placement === 'one' && this.kit.index > 0) return nothing;
     const block = blockOf(shared, connectionsKey + name);
     if (block === null) throw new Error(`no counter of connections for ${name}`);
-    const port = new Port(name, this.handlerOf(name));
+    const port: Port = new Port(
+      name,
+      this.handlerOf(name, () => port.defaultCertificate),
+    );
     try {
       const listener = await openListener({
         content: { ...content, address: address.host, port: address.port },
@@ -72,6 +82,7 @@ export class Ports {
         reusePort: this.kit.reusePort,
         connections: new Int32Array(block),
         share: 1 + this.kit.index,
+        tls: this.tlsOf(name),
         onRefused: (cause, peer) => this.kit.observer.done(refusedRecord(name, cause, peer)),
       });
       port.listener = listener;
@@ -116,8 +127,22 @@ export class Ports {
     this.closing.add(tracked);
   }
 
-  private handlerOf(name: string): ExchangeHandler {
+  private tlsOf(listener: string): TlsKit {
+    const { ticketSecret, log } = this.kit;
+    return {
+      listener,
+      certificates: this.scope.certificates.source(listener),
+      ticketSecret,
+      wallClock: () => Date.now(),
+      onUnusable: (certificate, reason) =>
+        log.error({ listener, certificate, reason }, 'certificate cannot be used; the default one is served'),
+    };
+  }
+
+  private handlerOf(name: string, defaultCertificate: () => string | null): ExchangeHandler {
+    const { certificates } = this.scope;
     return createRequestHandler({
+      certificateOf: (host) => certificates.table(name).select(host) ?? defaultCertificate(),
       name,
       hosts: this.scope.hosts(name),
       slot: (pipeline) => this.scope.pipeline(pipeline),
@@ -161,6 +186,10 @@ class Port {
       exchange.onAbort = null;
       this.serve(exchange);
     }
+  }
+
+  get defaultCertificate(): string | null {
+    return this.content?.tls?.defaultCertificate ?? null;
   }
 
   get takesAll(): boolean {

@@ -1,7 +1,9 @@
 // The proxy's own figures beside those of requests: what it has, what went wrong, how stale it is.
 
+import type { WireUnit } from '#proxy/contract/messages.ts';
 import type { Metrics } from '#proxy/process/metrics.ts';
 import { threadCell } from '#proxy/process/series.ts';
+import type { Runtime } from './runtime.ts';
 import { labelOf } from './series-names.ts';
 import type { Serving } from './serving.ts';
 
@@ -28,6 +30,13 @@ export function registerMetrics(metrics: Metrics, { runtime, series }: Serving):
     { name: 'easegress_proxy_stale', help: '1 while the proxy serves units from disk and no operator has answered.' },
     () => (runtime.stale ? 1 : 0),
   );
+  metrics.gauge(
+    {
+      name: 'easegress_certificate_expiry_seconds',
+      help: 'Seconds until the certificate ends, negative afterwards; of very many those that end first.',
+    },
+    () => expiries(runtime),
+  );
   metrics.gauge({ name: 'easegress_proxy_threads', help: 'Data threads that serve.' }, () => runtime.threads.serving);
   metrics.counter(
     { name: 'easegress_proxy_thread_restarts_total', help: 'Data threads that ended and were started again.' },
@@ -49,4 +58,21 @@ export function registerMetrics(metrics: Metrics, { runtime, series }: Serving):
     { name: 'easegress_metrics_names_refused', help: 'Names that requests are not counted for: there are too many.' },
     () => series.refused,
   );
+}
+
+const mostExpiries = 1000;
+
+function expiries({ units }: Runtime): [labels: { certificate: string }, seconds: number][] {
+  const ends: [unit: WireUnit, notAfter: number][] = [];
+  for (const unit of units.accepted.values()) {
+    if (unit.kind !== 'certificate') continue;
+    // Not checked by a schema on this side of the threads.
+    const { notAfter } = unit.content as { readonly notAfter?: unknown };
+    if (typeof notAfter === 'number') ends.push([unit, notAfter]);
+  }
+  const now = Date.now();
+  return ends
+    .toSorted(([, a], [, b]) => a - b)
+    .slice(0, mostExpiries)
+    .map(([unit, notAfter]) => [{ certificate: labelOf(unit) }, Math.round((notAfter - now) / 1000)]);
 }

@@ -32,6 +32,8 @@ export interface ThreadStart {
   readonly limits?: Partial<ConnectionLimits>;
   readonly firstPage: SharedArrayBuffer;
   readonly arena: SharedArrayBuffer;
+  /** Session tickets of one thread are good in all. */
+  readonly ticketSecret: Uint8Array;
 }
 
 export function startPlane(start: ThreadStart, answer: (message: FromThread) => void): DataPlane {
@@ -60,6 +62,8 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
       trustedPeers: new CidrSet(start.trustedPeers),
       graceMs: start.graceMs,
       limits: start.limits ?? {},
+      ticketSecret: start.ticketSecret,
+      log,
       timer: runLater,
     },
   });
