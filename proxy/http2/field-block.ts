@@ -31,6 +31,8 @@ export class FieldBlock implements FieldSink {
   /** -1 = none. */
   contentLength = -1;
   expect = '';
+  /** As it came; it stays in the list. */
+  priority = '';
   teTrailers = false;
   /** Why the message is malformed (RFC 9113 8.1.1), or ``. */
   malformed = '';
@@ -56,6 +58,7 @@ export class FieldBlock implements FieldSink {
     this.hosts = 0;
     this.contentLength = -1;
     this.expect = '';
+    this.priority = '';
     this.teTrailers = false;
     this.malformed = '';
     this.tooLarge = false;
@@ -161,7 +164,8 @@ export class FieldBlock implements FieldSink {
 
   /** Host and Expect mean nothing in answers. */
   private ofRequest(name: string, value: string, kind: number): void {
-    if (this.kind !== blockOf.request) {
+    if (this.kind !== blockOf.request || kind === fieldKind.priority) {
+      if (kind === fieldKind.priority) this.priority = value;
       this.keep(name, value);
     } else if (kind === fieldKind.host) {
       this.hosts++;

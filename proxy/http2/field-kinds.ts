@@ -20,6 +20,7 @@ export const fieldKind = {
   expect: 12,
   /** Says what trailers may come; ours to write. */
   trailer: 13,
+  priority: 14,
 } as const;
 
 const upperA = 65;
@@ -50,6 +51,8 @@ function kindOfName(name: string): number {
     case 7:
       if (name === 'trailer') return fieldKind.trailer;
       return name === 'upgrade' ? fieldKind.connection : fieldKind.regular;
+    case 8:
+      return name === 'priority' ? fieldKind.priority : fieldKind.regular;
     case 10:
       return name === 'connection' || name === 'keep-alive' ? fieldKind.connection : fieldKind.regular;
     case 14:

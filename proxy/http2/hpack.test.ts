@@ -177,6 +177,16 @@ describe('HPACK encoding', () => {
     }
   });
 
+  it('tells of a smaller table in the next block that goes out, also when one was thrown away', () => {
+    const encoder = new HpackEncoder();
+    encoder.resize(100);
+    encode(encoder, [['server', 's']], 200);
+    encoder.startOver();
+    // 001xxxxx = the size of the table, twice: empty, then 100.
+    expect(encode(encoder, [], 200).toString('hex')).toBe('203f4588');
+    expect(encode(encoder, [], 200).toString('hex')).toBe('88');
+  });
+
   it('refuses values that could end a line, and writes nothing of them', () => {
     const encoder = new HpackEncoder();
     encoder.begin(Buffer.alloc(100), 0);

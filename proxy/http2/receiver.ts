@@ -9,9 +9,12 @@ import { codeName, drainPing, errorCode, flag, frameHeaderBytes, frameType, larg
 import { HeadCollector } from './head-collector.ts';
 import { decodeResult, HpackDecoder } from './hpack-decoder.ts';
 import type { Stream } from './stream.ts';
+import { urgencyOf } from './urgency.ts';
 
 /** What our settings say, by saying nothing: the default (RFC 9113 6.5.2). */
 const tableBytes = 4096;
+/** A longer PRIORITY_UPDATE says nothing that we know. */
+const maxPriority = 256;
 
 const block = new FieldBlock();
 
@@ -92,8 +95,7 @@ export class Receiver {
       case frameType.pushPromise:
         return this.connection.fail(errorCode.protocolError, 'PUSH_PROMISE although push is off');
       case frameType.priorityUpdate:
-        if (stream !== 0 || size < 4) return this.connection.fail(errorCode.protocolError, 'invalid PRIORITY_UPDATE');
-        return this.connection.idle();
+        return this.onPriorityUpdate(size);
       default:
         // RFC 9113 5.5: unknown ones are ignored.
         this.connection.idle();
@@ -352,6 +354,23 @@ export class Receiver {
     } else {
       this.connection.idle();
     }
+  }
+
+  /** RFC 9218 7.1 */
+  private onPriorityUpdate(size: number): void {
+    const { stream, data, start, end } = this.reader;
+    if (stream !== 0) return this.connection.fail(errorCode.protocolError, 'PRIORITY_UPDATE on a stream');
+    if (size < 4) return this.connection.fail(errorCode.frameSizeError, 'PRIORITY_UPDATE of a wrong size');
+    const id = uint31(data, start);
+    if (id === 0 || !this.connection.role.server) {
+      return this.connection.fail(errorCode.protocolError, 'PRIORITY_UPDATE of nothing');
+    }
+    const of = this.connection.streams.get(id);
+    if (of !== undefined && size <= maxPriority) {
+      of.urgency = urgencyOf(data.toString('latin1', start + 4, end));
+      this.connection.sender.relist(of);
+    }
+    this.connection.idle();
   }
 
   private isIdle(id: number): boolean {

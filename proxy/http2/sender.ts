@@ -53,14 +53,42 @@ export class Sender implements WriterOwner {
     return this.window <= largestWindow;
   }
 
+  /** Behind those of the same urgency, so that they take turns. */
   list(stream: Stream): void {
     if (stream.listed) return;
     stream.listed = true;
-    stream.nextListed = null;
-    if (this.tail === null) this.head = stream;
-    else this.tail.nextListed = stream;
-    this.tail = stream;
     this.writer.wake();
+    const { head, tail } = this;
+    if (head === null || tail === null || tail.urgency <= stream.urgency) {
+      stream.nextListed = null;
+      if (tail === null) this.head = stream;
+      else tail.nextListed = stream;
+      this.tail = stream;
+    } else if (head.urgency > stream.urgency) {
+      stream.nextListed = head;
+      this.head = stream;
+    } else {
+      let before = head;
+      while (before.nextListed !== null && before.nextListed.urgency <= stream.urgency) before = before.nextListed;
+      stream.nextListed = before.nextListed;
+      before.nextListed = stream;
+    }
+  }
+
+  /** Its urgency has changed. */
+  relist(stream: Stream): void {
+    if (!stream.listed) return;
+    if (this.head === stream) {
+      this.unlist(stream);
+    } else {
+      let before = this.head;
+      while (before !== null && before.nextListed !== stream) before = before.nextListed;
+      if (before === null) return;
+      before.nextListed = stream.nextListed;
+      if (this.tail === stream) this.tail = before;
+      stream.listed = false;
+    }
+    this.list(stream);
   }
 
   // ── field blocks ──

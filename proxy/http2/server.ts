@@ -15,6 +15,7 @@ import { settingsFrame } from './peer-settings.ts';
 import { judgeRequest } from './request-rules.ts';
 import { sendError } from './response-block.ts';
 import { ServerStream, type Settler } from './server-stream.ts';
+import { urgencyOf } from './urgency.ts';
 
 /** How long a client has to hear of the end before it is final: its requests under way are still taken. */
 const drainNoticeMs = 1000;
@@ -89,6 +90,7 @@ export class Http2ServerConnection implements ConnectionRole, Settler {
       ended,
       expectContinue: block.expect !== '' && !ended,
     });
+    if (block.priority !== '') stream.urgency = urgencyOf(block.priority);
     connection.streams.set(id, stream);
     if (!context.keepAlive) this.leaveAfterThis();
     context.handler(stream);

@@ -5,6 +5,7 @@ import type { ProxyError } from '#proxy/exchange/error.ts';
 import type { Body } from '#proxy/exchange/exchange.ts';
 import type { HeaderList } from '#proxy/exchange/headers.ts';
 import type { FieldBlock } from './field-block.ts';
+import { defaultUrgency } from './urgency.ts';
 
 /** The connection, as its streams see it. */
 export interface StreamOwner {
@@ -39,6 +40,8 @@ export abstract class Stream {
   stallDeadline = 0;
   /** Bytes sent since `stallDeadline` was set. */
   moved = 0;
+  /** Of those that have something to send the lowest goes first. */
+  urgency: number = defaultUrgency;
   /** In the list of those that have something to send. */
   listed = false;
   nextListed: Stream | null = null;
