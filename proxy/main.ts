@@ -6,6 +6,7 @@ import { filters } from '#proxy/filters/index.ts';
 import { unitKinds } from '#proxy/contract/units.ts';
 import { startAdmin, type Admin } from '#proxy/process/admin.ts';
 import { build } from '#proxy/process/build.ts';
+import { watchDescriptors } from '#proxy/process/descriptors.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { createLogger } from '#proxy/process/logger.ts';
 import { createMetrics, type Metrics } from '#proxy/process/metrics.ts';
@@ -13,13 +14,13 @@ import { onReopen, onShutdown } from '#proxy/process/shutdown.ts';
 import { trimHeap } from '#proxy/process/trim.ts';
 import { crashThread, describeMemory, describeThreads, describeUnits } from '#proxy/runtime/debug.ts';
 import { explainRequest } from '#proxy/runtime/explain.ts';
-import { registerMetrics } from '#proxy/runtime/runtime-metrics.ts';
+import { registerMetrics, registerStreamMetrics } from '#proxy/runtime/runtime-metrics.ts';
 import type { Runtime } from '#proxy/runtime/runtime.ts';
 import { startServing } from '#proxy/runtime/serving.ts';
 import { fileSource } from '#proxy/sources/file.ts';
 import { SettingsError } from '#proxy/process/flags.ts';
 import type { UnitSource } from '#proxy/sources/source.ts';
-import { streamSource } from '#proxy/sources/stream.ts';
+import { StreamSource, streamSource } from '#proxy/sources/stream.ts';
 import type { ProxySettings } from './settings.ts';
 
 export interface ProxyOptions {
@@ -49,6 +50,7 @@ export async function startProxy(settings: ProxySettings, options: ProxyOptions 
   const serving = await startServing(settings, log, options.fatal ?? endProcess(log));
   const runtime = run.use(serving.runtime);
   registerMetrics(metrics, serving);
+  run.use(watchDescriptors({ log }));
   const admin = run.use(
     await startAdmin({
       address: settings.admin,
@@ -65,6 +67,7 @@ export async function startProxy(settings: ProxySettings, options: ProxyOptions 
   admin.debug('explain', (query) => explainRequest(runtime.units.accepted, settings.portOffset, query));
   options.pages?.(admin);
   const source = run.use((options.source ?? sourceOf)(settings, log));
+  if (source instanceof StreamSource) registerStreamMetrics(metrics, source);
   await source.start(runtime);
   if (settings.threads === 0) setTimeout(trimHeap, 1000).unref();
   log.info({ proxy: settings.name, admin: admin.port, threads: settings.threads, build }, 'proxy has started');

@@ -1,5 +1,5 @@
-// Two promises of compile, tried on many small worlds: history never shows, and one bad object costs one object
-// (DESIGN 2.9). The worlds are made of few names, so that objects refer to each other, compete and come and go.
+// Two promises of compile, tried on many small worlds: history never shows, and one bad object costs one
+// object. The worlds are made of few names, so that objects refer to each other, compete and come and go.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 // Making units. `inputs` is the hash of the specs of the objects that a unit comes from, so that status can tell an
-// edit that changed no bytes from one that no proxy has seen (DESIGN 2.11).
+// edit that changed no bytes from one that no proxy has seen.
 
 import type { Diagnostic } from '#proxy/contract/diagnostics.ts';
 import { unitHash } from '#proxy/contract/hash.ts';

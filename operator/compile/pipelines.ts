@@ -121,7 +121,7 @@ export const globalFilterStateCell: CellKind<GlobalFilterState> = {
   },
 };
 
-// `backendPool` is defined as a pipeline with one filter of this kind (reference 1.3), so this is the one place in the
+// `backendPool` is defined as a pipeline with one filter of this kind, so this is the one place in the
 // operator that knows a kind by name.
 const poolFilter = { name: 'proxy', kind: 'Proxy' } as const;
 const generatedPrefix = 'GENERATED-';

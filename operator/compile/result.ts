@@ -5,7 +5,7 @@
 import type { Diagnostic } from '#proxy/contract/diagnostics.ts';
 import type { AnyUnit } from '#proxy/contract/units.ts';
 
-/** A unit and the hash of its source objects' specs, independent of the build (DESIGN 2.11). */
+/** A unit and the hash of its source objects' specs, independent of the build. */
 export interface CompiledUnit {
   readonly unit: AnyUnit;
   readonly inputs: string;

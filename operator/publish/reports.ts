@@ -1,5 +1,5 @@
 // What a proxy reports beside its acks: the newest payload of each topic. Lossy by design and never an input of
-// compile (DESIGN 2.1); what is too large, or one topic too many, is dropped and counted.
+// compile; what is too large, or one topic too many, is dropped and counted.
 
 import { maxReportBytes } from '#proxy/contract/messages.ts';
 

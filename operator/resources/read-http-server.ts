@@ -1,4 +1,4 @@
-// Reads an HTTPServer so that it fails closed (DESIGN 2.8). What is invalid, or protects and is not active, keeps its
+// Reads an HTTPServer so that it fails closed. What is invalid, or protects and is not active, keeps its
 // place in the table and answers 503:
 //
 //   wrong is …                    then

@@ -26,7 +26,7 @@ export interface FilterSchema<S extends z.ZodObject = z.ZodObject> {
   readonly spec: S;
   /** The only legal `jumpIf` keys beside ``. */
   readonly results: readonly string[];
-  /** `planned`: known, but refused (DESIGN 2.8) because nothing runs it. */
+  /** `planned`: known, but refused because nothing runs it. */
   readonly status: 'stable' | 'beta' | 'alpha' | 'planned';
   /** Whether it may face bytes of an untrusted client. */
   readonly untrusted: 'yes' | 'no';

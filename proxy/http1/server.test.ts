@@ -240,6 +240,23 @@ describe('order and interim answers', () => {
     expect((await client.untilEnd()).match(/<[^>]+>/g)).toEqual(['</1>', '</2>', '</3>']);
   });
 
+  it('lets others have their turn between pipelined requests', async () => {
+    let handled = 0;
+    let atNextTurn = -1;
+    await using kit = await startHttp1({
+      handler(exchange) {
+        if (++handled === 1) setImmediate(() => (atNextTurn = handled));
+        answer(exchange, '');
+      },
+    });
+    await kit
+      .client()
+      .send(get().repeat(999) + get('Connection: close\r\n'))
+      .untilEnd();
+    expect(handled).toBe(1000);
+    expect(atNextTurn).toBeLessThanOrEqual(64);
+  });
+
   it('answers thousands of pipelined requests in order, without recursion and within its buffers', async () => {
     await using kit = await startHttp1({ handler: (exchange) => answer(exchange, `<${exchange.head.target}>`) });
     const count = 5000;

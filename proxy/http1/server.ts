@@ -20,6 +20,9 @@ import { WriteBatch, type WriteOwner } from './write-batch.ts';
 
 const mode = { open: 0, discard: 1, tunnel: 2, linger: 3, dead: 4 } as const;
 
+/** Pipelined requests that one connection may have handled before the others get their turn. */
+const headsPerTurn = 32;
+
 const noBytes = Buffer.alloc(0);
 const noHeaders = new HeaderList();
 /** A closing connection is read away for so many idle periods at most. */
@@ -48,6 +51,7 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
   /** Bytes behind the event that is being handled. */
   private rest = 0;
   private running = false;
+  private turnDue = false;
   private discarded = 0;
   private lingers = 0;
   private deadline: number;
@@ -96,8 +100,14 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
   private run(data: Buffer, from: number): void {
     const { parser } = this;
     let at = from;
+    let heads = 0;
     this.running = true;
     while (this.mode <= mode.discard) {
+      if (heads === headsPerTurn) {
+        this.hold(data, at);
+        this.yieldTurn();
+        break;
+      }
       if (!this.ready()) {
         this.hold(data, at);
         break;
@@ -109,8 +119,10 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
         if (!this.headTimed && parser.inHead) this.timeHead();
         break;
       }
-      if (event === parseEvent.head) this.onHead();
-      else if (event === parseEvent.chunk) this.onChunk(parser.chunk);
+      if (event === parseEvent.head) {
+        heads++;
+        this.onHead();
+      } else if (event === parseEvent.chunk) this.onChunk(parser.chunk);
       else if (event === parseEvent.end) this.onRequestEnd();
       else this.refuse(statusErrors[parser.failStatus] ?? 'BadRequest', parser.failText);
     }
@@ -138,6 +150,15 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
     this.heldAt = at;
     // Only now: as long as nothing is held, reading is how the reset of a waiting client is noticed.
     this.socket.pause();
+  }
+
+  private yieldTurn(): void {
+    if (this.turnDue) return;
+    this.turnDue = true;
+    setImmediate(() => {
+      this.turnDue = false;
+      this.goOn();
+    });
   }
 
   /** Something that ready() depends on has changed. */

@@ -54,6 +54,8 @@ export interface ListenerCounters {
 }
 
 const backlog = 4096;
+/** A handshake is quicker than a head: nobody types it. */
+const longestHandshakeMs = 10_000;
 
 /** Rejects with the error of the system when the address cannot be bound. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
@@ -64,6 +66,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
 
 class OpenListener implements Listener, Swept, ArrivalOwner, TlsOwner {
   port = 0;
+  readonly handshakeTimeout: number;
   readonly counters: ListenerCounters = { accepted: 0, open: 0, waiting: 0, turnedAway: 0 };
   private readonly options: ListenerOptions;
   private readonly server: Server;
@@ -81,7 +84,8 @@ class OpenListener implements Listener, Swept, ArrivalOwner, TlsOwner {
 
   constructor(options: ListenerOptions) {
     this.options = options;
-    const { content } = options;
+    const { content, limits } = options;
+    this.handshakeTimeout = Math.min(longestHandshakeMs, limits.headerTimeout);
     this.maxConnections = content.maxConnections;
     this.policy = policyOf(content);
     this.ready = content.tls === undefined;

@@ -36,12 +36,13 @@ export interface TlsKit {
 }
 
 export interface TlsOwner {
+  /** Milliseconds from the connection to the end of the handshake. */
+  readonly handshakeTimeout: number;
   onSecure(raw: Socket, socket: TLSSocket): void;
 }
 
 /** Offered in this order; a client that offers none speaks HTTP/1.1. */
 const protocols = ['h2', 'http/1.1'];
-const handshakeMs = 10_000;
 /** Contexts kept; about 30 KB each. The oldest goes first. */
 const maxContexts = 1024;
 
@@ -145,7 +146,7 @@ export class TlsAcceptor {
       requestCert: clientAuth !== 'none',
       rejectUnauthorized: clientAuth === 'required',
       ALPNProtocols: protocols,
-      handshakeTimeout: handshakeMs,
+      handshakeTimeout: this.owner.handshakeTimeout,
       SNICallback: (name, done) => done(null, this.contextFor(name)),
     });
     server.on('secureConnection', (socket) => this.onSecure(socket));

@@ -1,5 +1,5 @@
 // FNV-1 with 32 bits, as Go's hash/fnv New32: what Easegress splits traffic by. It mixes the last byte only by XOR, so
-// that values which differ in the last character land side by side; kept so, for equal splits (reference 4.1).
+// that values which differ in the last character land side by side; kept so, for equal splits.
 
 /** Each character is one byte, as header values and addresses are held. */
 export function fnv1(text: string): number {

@@ -52,6 +52,27 @@ describe('compile', () => {
     expect(() => compile('a'.repeat(maxPatternLength + 1))).toThrow(/^"a{80}…" is not a valid regular expression/);
   });
 
+  const long = 'abc'.repeat(100);
+  it.each([
+    'ab{1000}'.repeat(100),
+    `(${long}){1000}`,
+    `(((${long}){10}){10}){10}`,
+    `(${long}\\Q(\\E){1000}`,
+    `(${long}[(]){1000}`,
+    `(${long}[]()]){1000}`,
+    `(${long}\\(){1000}`,
+    `(${long}[[:alpha:](]){1000}`,
+  ])('refuses one that becomes very large when written out', (pattern) => {
+    expect(() => compile(pattern)).toThrow('its counted repetitions are too large together');
+  });
+
+  it.each(['[a-z]{1,253}[0-9]{1,253}', '(a|b){1000}', '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'])(
+    'accepts %j',
+    (pattern) => {
+      expect(() => compile(pattern)).not.toThrow();
+    },
+  );
+
   it('ends in linear time where backtracking would not end at all', () => {
     expect(compile('^(a+)+$').test(`${'a'.repeat(20_000)}!`)).toBe(false);
   });
@@ -131,6 +152,7 @@ describe('anchoredLiteral', () => {
       '[ab]',
       '(?i)',
       '\\/',
+      '\\Q\\E',
     );
     const text = fc.array(fc.constantFrom('a', 'b', '/', '.', '1', 'A', '\n'), { maxLength: 6 });
     fc.assert(

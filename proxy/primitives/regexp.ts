@@ -11,6 +11,12 @@ import { RE2JS } from 're2js';
 /** Longer patterns are refused: the automaton grows with them. */
 export const maxPatternLength = 4096;
 
+/**
+ * The engine writes counted repetitions out (`(abc){1000}` is a thousand copies), so 4 KB of them would make an
+ * automaton of hundreds of megabytes. In characters and classes.
+ */
+const maxWrittenOut = 20_000;
+
 const maxCached = 2048;
 
 export interface Regexp {
@@ -39,6 +45,9 @@ export function compile(pattern: string): Regexp {
   if (pattern.length > maxPatternLength) {
     throw new RegexpError(pattern, `it is longer than ${maxPatternLength} characters`);
   }
+  if (writtenOut(pattern) > maxWrittenOut) {
+    throw new RegexpError(pattern, 'its counted repetitions are too large together');
+  }
   const regexp = new LinearRegexp(pattern, compileRe2(pattern));
   if (cache.size >= maxCached) {
     // The oldest goes; whoever holds it keeps it, only later compilations no longer share it.
@@ -63,10 +72,12 @@ export function anchoredLiteral(pattern: string): string {
     const c = pattern[i] as string;
     if (c === '\\') {
       const next = pattern[i + 1];
+      // An empty `\Q\E`, like flags, lets a star behind it count for the character before it.
+      if (next === 'Q') return withoutLast(literal);
       if (next === undefined || !punctuation.includes(next)) return literal;
       literal += next;
       i++;
-    } else if (optional.includes(c)) {
+    } else if (optional.includes(c) || pattern.startsWith('(?', i)) {
       return withoutLast(literal); // the character before it may be missing
     } else if (special.includes(c)) {
       return literal;
@@ -194,12 +205,35 @@ function parseTemplate(template: string, named: Readonly<Record<string, number>>
   return parts;
 }
 
+/** Size of a pattern with its counted repetitions written out; of one that is no pattern, anything. */
+function writtenOut(pattern: string): number {
+  /** Sizes of the groups that are open, the whole first. */
+  const open = [0];
+  /** Size of what a count behind it would repeat. */
+  let last = 0;
+  // A quoted text, an escape, a class, a count, a bracket or a character.
+  const piece = /\\Q(.*?)(?:\\E|$)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|[^]/gs;
+  for (const [text, quoted, least, most] of pattern.matchAll(piece)) {
+    if (text === '(') {
+      open.push(0);
+      last = 0;
+      continue;
+    }
+    if (text === ')') last = open.length > 1 ? (open.pop() as number) : 0;
+    else if (least !== undefined) last *= Math.max(0, Number(most || least) - 1);
+    else last = quoted === undefined ? 1 : quoted.length;
+    open[open.length - 1] = (open.at(-1) as number) + last;
+  }
+  return open.reduce((sum, size) => sum + size, 0);
+}
+
 function compileRe2(pattern: string): RE2JS {
   try {
     return RE2JS.compile(pattern, RE2JS.DOTALL);
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace('error parsing regexp: ', '') : 'unknown';
-    throw new RegexpError(pattern, reason);
+    // The flag is written in front of what the person wrote.
+    throw new RegexpError(pattern, reason.replace('`(?s)', '`'));
   }
 }
 

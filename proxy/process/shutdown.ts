@@ -13,10 +13,16 @@ export interface ShutdownSignal extends Disposable {
 
 const signals = ['SIGTERM', 'SIGINT'] as const;
 
+/** npm and npx pass signals on to a process that the terminal has told as well: one Ctrl-C arrives twice at once. */
+const samePressMs = 300;
+
 /** `second` is called for a signal that comes when the end was asked for already. */
-export function onShutdown(second: () => void): ShutdownSignal {
+export function onShutdown(second: () => void, clock: () => number = () => performance.now()): ShutdownSignal {
   const controller = new AbortController();
-  const receive = (): void => {
+  let first: { readonly name: string; readonly at: number } | null = null;
+  const receive = (name: string): void => {
+    if (first !== null && first.name === name && clock() - first.at < samePressMs) return;
+    first ??= { name, at: clock() };
     if (controller.signal.aborted) second();
     else controller.abort();
   };

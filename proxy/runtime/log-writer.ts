@@ -43,6 +43,12 @@ export class LogWriter {
     this.flushMs = options.flushMs ?? 100;
     this.flushLength = options.flushLength ?? 32 * 1024;
     this.maxLength = options.maxLength ?? 1024 * 1024;
+    try {
+      // Now, because there may be no descriptor left when the first line comes.
+      this.open();
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** The file was moved away: the next batch goes to a new one. */

@@ -2,9 +2,10 @@
 
 import type { WireUnit } from '#proxy/contract/messages.ts';
 import type { Metrics } from '#proxy/process/metrics.ts';
-import { threadCell } from '#proxy/process/series.ts';
+import { threadCell, turnedAwayCells } from '#proxy/process/series.ts';
 import type { Runtime } from './runtime.ts';
 import { labelOf } from './series-names.ts';
+import type { StreamStatus } from '#proxy/sources/source.ts';
 import type { Serving } from './serving.ts';
 
 export function registerMetrics(metrics: Metrics, { runtime, series }: Serving): void {
@@ -14,6 +15,13 @@ export function registerMetrics(metrics: Metrics, { runtime, series }: Serving):
       { listener: labelOf({ kind: 'listener', name }) },
       count,
     ]),
+  );
+  metrics.counter(
+    {
+      name: 'easegress_http_connections_turned_away_total',
+      help: 'Connections that were closed before anything was read of what they want.',
+    },
+    () => Object.entries(turnedAwayCells).map(([reason, index]) => [{ reason }, series.threadTotal(index)]),
   );
   metrics.gauge(
     { name: 'easegress_proxy_units', help: 'Units that the proxy runs.' },
@@ -75,4 +83,14 @@ function expiries({ units }: Runtime): [labels: { certificate: string }, seconds
     .toSorted(([, a], [, b]) => a - b)
     .slice(0, mostExpiries)
     .map(([unit, notAfter]) => [{ certificate: labelOf(unit) }, Math.round((notAfter - now) / 1000)]);
+}
+
+export function registerStreamMetrics(metrics: Metrics, source: { status(): StreamStatus }): void {
+  metrics.gauge({ name: 'easegress_proxy_operator_connected', help: '1 while an operator is connected.' }, () =>
+    source.status().connected ? 1 : 0,
+  );
+  metrics.counter(
+    { name: 'easegress_proxy_operator_connects_total', help: 'Attempts to connect to an operator.' },
+    () => source.status().attempts,
+  );
 }

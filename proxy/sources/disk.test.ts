@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { WireUnit } from '#proxy/contract/messages.ts';
 import { logTo } from '#proxy/process/log.ts';
 import { loadUnits, openJournal, type Journal } from './disk.ts';
@@ -35,6 +35,7 @@ class Subject {
       log,
       compactBytes,
       now: () => this.clock,
+      retryMs: 1000,
       state: () => ({ version: this.version, units: this.units.values() }),
     });
     return this;
@@ -118,6 +119,25 @@ describe('the journal of units', () => {
       await writeFile(path.join(dir, 'units.journal'), text);
       expect(await loadUnits(dir, log)).toEqual({ version: '', units: new Map() });
       expect(lines).toEqual(['units on disk are of another version; starting empty']);
+    }
+  });
+
+  it('writes again by itself when the disk does, also when no change comes', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await rm(dir, { recursive: true });
+      await writeFile(dir, '');
+      const subject = await new Subject().open();
+      subject.change('1', [unit('a', '1')]);
+      await rm(dir);
+      subject.clock += 1010;
+      vi.advanceTimersByTime(1010);
+      // Not by flush(), which would try as well.
+      while (!lines.includes('units are written to disk again')) await new Promise((resolve) => setImmediate(resolve));
+      expect(await loadUnits(dir, log)).toEqual(subject.state);
+      await subject.journal?.[Symbol.asyncDispose]();
+    } finally {
+      vi.useRealTimers();
     }
   });
 

@@ -16,6 +16,8 @@ export interface JournalOptions {
   readonly state: () => { readonly version: string; readonly units: Iterable<WireUnit> };
   /** A rewrite is due when this many bytes, and as many as the state needs, have been appended. */
   readonly compactBytes?: number;
+  /** Milliseconds from a failed write to the next. */
+  readonly retryMs?: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
@@ -66,6 +68,7 @@ class DiskJournal implements Journal {
   /** The file is behind, or its end is doubtful: the next write is a rewrite. The first one also drops a torn tail. */
   private rewriteDue = true;
   private failedAt = -Infinity;
+  private retry: NodeJS.Timeout | null = null;
   private writing: Promise<void> | null = null;
 
   constructor(options: JournalOptions) {
@@ -91,13 +94,16 @@ class DiskJournal implements Journal {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.flush();
+    if (this.retry !== null) clearTimeout(this.retry);
     await this.handle?.close();
     this.handle = null;
   }
 
   private kick(): void {
     if (this.writing !== null || (!this.rewriteDue && this.queue.length === 0)) return;
-    if (this.options.now() - this.failedAt < retryAfterMs) return;
+    if (this.options.now() - this.failedAt < (this.options.retryMs ?? retryAfterMs)) return;
+    if (this.retry !== null) clearTimeout(this.retry);
+    this.retry = null;
     this.writing = this.write().finally(() => {
       this.writing = null;
       if (this.queue.length > 0) this.kick();
@@ -118,6 +124,9 @@ class DiskJournal implements Journal {
         this.options.log.error({ file: this.file, err: error }, 'units cannot be written to disk; serving goes on');
       }
       this.failedAt = this.options.now();
+      // Also when no change comes for long: until then a restart would serve what was long ago.
+      this.retry = setTimeout(() => this.kick(), 1.01 * (this.options.retryMs ?? retryAfterMs));
+      this.retry.unref();
     }
   }
 

@@ -33,3 +33,12 @@ export interface UnitSource extends AsyncDisposable {
   /** Begins, and resolves at once: that no operator answers is no error. */
   start(sink: UnitSink): Promise<void>;
 }
+
+/** What pages and metrics may ask of a push stream. */
+export interface StreamStatus {
+  readonly connected: boolean;
+  /** `host:port` of the last operator that answered, `` = none yet. */
+  readonly operator: string;
+  readonly attempts: number;
+  readonly lastError: string;
+}

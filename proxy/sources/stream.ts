@@ -10,7 +10,7 @@ import { encodeMessage, FramingError, MessageDecoder } from '#proxy/contract/fra
 import { streamPath, toProxy } from '#proxy/contract/messages.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { StreamConversation, type Connection, type ProxySelf } from './stream-conversation.ts';
-import type { UnitSink, UnitSource } from './source.ts';
+import type { UnitSink, UnitSource, StreamStatus } from './source.ts';
 
 export interface StreamSourceOptions {
   /** Operators to try in turn, `host:port`. */
@@ -30,15 +30,6 @@ export interface StreamSourceOptions {
 export const streamTimes = { firstWait: 100, longestWait: 10_000, connect: 5_000, ping: 10_000, token: 60_000 };
 export type StreamTimes = typeof streamTimes;
 
-/** What pages and readiness may ask. */
-export interface StreamStatus {
-  readonly connected: boolean;
-  /** `host:port` of the last operator that answered, `` = none yet. */
-  readonly operator: string;
-  readonly attempts: number;
-  readonly lastError: string;
-}
-
 export function streamSource(options: StreamSourceOptions): StreamSource {
   return new StreamSource(options);
 }
@@ -52,6 +43,8 @@ export class StreamSource implements UnitSource {
   private operator = '';
   private attempts = 0;
   private lastError = '';
+  /** The failure that the log knows of: one that repeats is told once. */
+  private toldError = '';
 
   constructor(options: StreamSourceOptions) {
     this.options = { random: Math.random, times: streamTimes, ...options };
@@ -88,10 +81,11 @@ export class StreamSource implements UnitSource {
       const ended = await this.session(conversation, address);
       if (signal.aborted) return;
       failures = ended.useful ? 0 : failures + 1;
-      if (ended.reason !== this.lastError || ended.useful) {
+      if (ended.reason !== this.toldError || ended.useful) {
         log.warn({ operator: address, reason: ended.reason }, 'operator connection ended; serving on');
       }
       this.lastError = ended.reason;
+      this.toldError = ended.reason;
       await pause(backOff(failures, times, random), signal);
     }
   }
@@ -109,7 +103,10 @@ export class StreamSource implements UnitSource {
     const link = new Link(this.options, { address, ca, token }, this.stopped.signal);
     return link.hold(conversation, (connected) => {
       this.connected = connected;
-      if (connected) this.operator = address;
+      if (!connected) return;
+      this.operator = address;
+      this.toldError = '';
+      this.options.log.info({ operator: address }, 'operator accepted the connection');
     });
   }
 }
@@ -179,7 +176,7 @@ class Link implements Connection {
     this.stream.on('end', () => this.end('operator closed the stream'));
     this.stream.on('response', (headers) => {
       clearTimeout(patience);
-      if (headers[':status'] !== 200) return this.end(`operator answered ${headers[':status'] ?? 'nothing'}`);
+      if (headers[':status'] !== 200) return this.end(refusalOf(headers[':status']));
       this.listen(conversation);
     });
     const ended = await this.ended.promise;
@@ -276,8 +273,27 @@ function firstToken(text: string): string {
 const windowBytes = 4 * 1024 * 1024;
 const settings = { enablePush: false, initialWindowSize: windowBytes };
 
+/** What Node says of a stream whose connection failed hides the reason behind its own words. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  if (cause instanceof Error) return messageOf(cause);
+  const code = 'code' in error ? String(error.code) : '';
+  if (!untrusted.has(code)) return error.message;
+  return `the operator's certificate is not of the CA that this proxy was given (${code}); give it the operator's ca.pem`;
+}
+
+const untrusted: ReadonlySet<string> = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'CERT_SIGNATURE_FAILURE',
+]);
+
+function refusalOf(status: number | undefined): string {
+  if (status !== 401) return `operator answered ${status ?? 'nothing'}`;
+  return 'operator answered 401: it does not know the token; give the proxy one that is in the token file of the operator';
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

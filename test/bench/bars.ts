@@ -1,6 +1,7 @@
 // The numbers to reach. A ratio is taken within each round and its median judged; a bar inside the spread of the
 // rounds counts as not shown. `loose` is for the short run in CI: it only catches a gross loss.
 
+import type { LookupFigures } from './lookup.ts';
 import type { MemoryResult } from './memory.ts';
 import type { Round, RowResult } from './rows.ts';
 
@@ -36,11 +37,13 @@ const bars: readonly Bar[] = [
 /** CI's machine is noisy and its run short: the bars are wider by this factor there. */
 const looseFactor = 1.75;
 
-export function judge(
-  results: readonly RowResult[],
-  memory: readonly MemoryResult[],
-  options: { loose: boolean },
-): Verdict[] {
+export interface Measured {
+  readonly results: readonly RowResult[];
+  readonly memory: readonly MemoryResult[];
+  readonly lookups: readonly LookupFigures[];
+}
+
+export function judge({ results, memory, lookups }: Measured, options: { loose: boolean }): Verdict[] {
   const verdicts = bars.flatMap((bar) => {
     const result = results.find(({ row }) => row.name === bar.row);
     const ours = result?.rounds.get('easegress');
@@ -52,6 +55,9 @@ export function judge(
     });
     return [verdict(bar.what, options.loose ? bar.bar * looseFactor : bar.bar, ratios)];
   });
+  for (const { what, micros } of lookups) {
+    verdicts.push(verdict(`us per look-up, ${what}`, options.loose ? 2 * looseFactor : 2, [micros]));
+  }
   const own = memory.find(({ peer }) => peer === 'easegress');
   if (own !== undefined)
     verdicts.push(verdict('memory after load / before', 1.2, [own.afterLoadMb / own.beforeLoadMb]));

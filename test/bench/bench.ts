@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { judge, type Verdict } from './bars.ts';
+import { measureLookups } from './lookup.ts';
 import { measureMemory } from './memory.ts';
 import { startOrigin } from './origin.ts';
 import { freePort } from './processes.ts';
@@ -55,8 +56,9 @@ async function main(): Promise<number> {
       results.push(await runRow(row, { dir, originPort, rounds, seconds, peers }));
     }
     const memory = values.short || values.rows !== undefined ? [] : await measureMemory({ dir, originPort, peers });
-    const verdicts = judge(results, memory, { loose: values.short });
-    const text = renderTable({ results, memory, verdicts, rounds, seconds });
+    const lookups = values.rows === undefined ? measureLookups() : [];
+    const verdicts = judge({ results, memory, lookups }, { loose: values.short });
+    const text = renderTable({ results, memory, lookups, verdicts, rounds, seconds });
     console.log(text);
     if (values.write !== undefined) replaceSection(values.write, text);
     const faults = results.flatMap((result) => result.faults);

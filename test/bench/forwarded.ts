@@ -35,7 +35,14 @@ export async function forwardedHeaders(peer: Peer, dir: string): Promise<string[
   mkdirSync(own, { recursive: true });
   const port = await freePort();
   const upstreamPort = (origin.address() as AddressInfo).port;
-  const command = peer.prepare({ dir: own, port, upstreamPort, hosts: 0, logFile: path.join(own, 'access.log') });
+  const command = peer.prepare({
+    adminPort: await freePort(),
+    dir: own,
+    port,
+    upstreamPort,
+    hosts: 0,
+    logFile: path.join(own, 'access.log'),
+  });
   try {
     await using _running = await startPinned(command, 1, port);
     await request(port);

@@ -29,6 +29,7 @@ export async function measureMemory(options: {
     mkdirSync(dir, { recursive: true });
     const port = await freePort();
     const command = peer.prepare({
+      adminPort: await freePort(),
       dir,
       port,
       upstreamPort: options.originPort,

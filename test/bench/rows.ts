@@ -50,6 +50,7 @@ interface Contestant {
   readonly peer: Peer;
   readonly port: number;
   readonly logFile: string;
+  readonly adminPort: number;
   readonly running: Running;
 }
 
@@ -85,8 +86,9 @@ async function start(peer: Peer, row: Row, options: RunOptions, stack: AsyncDisp
   mkdirSync(dir, { recursive: true });
   const port = await freePort();
   const logFile = path.join(dir, 'access.log');
-  const command = peer.prepare({ dir, port, upstreamPort: options.originPort, hosts: row.hosts, logFile });
-  return { peer, port, logFile, running: stack.use(await startPinned(command, 1, port)) };
+  const adminPort = await freePort();
+  const command = peer.prepare({ dir, port, upstreamPort: options.originPort, hosts: row.hosts, logFile, adminPort });
+  return { peer, port, logFile, adminPort, running: stack.use(await startPinned(command, 1, port)) };
 }
 
 async function ask({ port, running }: Contestant, row: Row, options: RunOptions, seconds: number): Promise<Round> {
@@ -102,22 +104,34 @@ async function ask({ port, running }: Contestant, row: Row, options: RunOptions,
   return { load, cpuPerRequest: (cpuMicros(running.pid) - before) / load.requests };
 }
 
-/** Exactly n requests make exactly n log lines, all 2xx, and the body is the origin's. */
-async function checkExactness({ peer, port, logFile }: Contestant, row: Row): Promise<string[]> {
+/** Exactly n requests make exactly n log lines (and with us n in the metrics), all 2xx, and the body is the origin's. */
+async function checkExactness({ peer, port, logFile, adminPort }: Contestant, row: Row): Promise<string[]> {
   const faults: string[] = [];
   const host = row.hosts === 0 ? '' : 'h7.test';
   await settled(logFile);
   const before = await lineCount(logFile);
+  const countedBefore = peer.metrics === true ? await requestsCounted(adminPort) : 0;
   const answered = await exactly(exactCount, port, row.path, host);
   if (answered !== exactCount) faults.push(`${row.name}: ${peer.name} answered ${answered} of ${exactCount} with 2xx`);
   await settled(logFile);
   const logged = (await lineCount(logFile)) - before;
   if (logged !== exactCount) faults.push(`${row.name}: ${peer.name} logged ${logged} lines for ${exactCount} requests`);
+  if (peer.metrics === true) {
+    const counted = (await requestsCounted(adminPort)) - countedBefore;
+    if (counted !== exactCount) faults.push(`${row.name}: ${peer.name} counted ${counted} of ${exactCount} requests`);
+  }
   const response = await fetch(`http://127.0.0.1:${port}${row.path}`, host === '' ? {} : { headers: { host } });
   const body = Buffer.from(await response.arrayBuffer());
   // fetch may not set Host; with 1,000 hosts the exact requests above have already shown the route.
   if (host === '' && !body.equals(bodies[row.path] ?? body)) faults.push(`${row.name}: ${peer.name} changed the body`);
   return faults;
+}
+
+/** Requests of all listeners on the metrics page. */
+async function requestsCounted(adminPort: number): Promise<number> {
+  const page = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  const lines = [...page.matchAll(/^easegress_http_requests_total\{[^}]*\} (\d+)$/gm)];
+  return lines.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 /** Every end-to-end field of a request arrives at the origin as it was sent, whoever forwards it. */

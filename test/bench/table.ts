@@ -2,24 +2,27 @@
 
 import { cpus } from 'node:os';
 import { median, type Verdict } from './bars.ts';
+import type { LookupFigures } from './lookup.ts';
 import type { MemoryResult } from './memory.ts';
 import type { Round, RowResult } from './rows.ts';
 
 export interface TableInput {
   readonly results: readonly RowResult[];
   readonly memory: readonly MemoryResult[];
+  readonly lookups: readonly LookupFigures[];
   readonly verdicts: readonly Verdict[];
   readonly rounds: number;
   readonly seconds: number;
 }
 
-export function renderTable({ results, memory, verdicts, rounds, seconds }: TableInput): string {
+export function renderTable({ results, memory, lookups, verdicts, rounds, seconds }: TableInput): string {
   const parts = [
     `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores of ${cpus()[0]?.model.trim() ?? 'an unknown kind'}, Node ${process.versions.node}, ` +
       `${rounds} interleaved rounds of ${seconds} s, medians; ratio to nginx of the same round in brackets (lowest–highest).`,
     ...results.map(renderRow),
   ];
   if (memory.length > 0) parts.push(renderMemory(memory));
+  if (lookups.length > 0) parts.push(renderLookups(lookups));
   if (verdicts.length > 0) parts.push(renderVerdicts(verdicts));
   return parts.join('\n\n');
 }
@@ -67,6 +70,11 @@ function renderMemory(memory: readonly MemoryResult[]): string {
     '|---|---|---|---|---|',
     ...lines,
   ].join('\n');
+}
+
+function renderLookups(lookups: readonly LookupFigures[]): string {
+  const lines = lookups.map(({ what, micros }) => `| ${what} | ${micros.toFixed(2)} |`);
+  return ['**One look-up**', '', '| routes | us |', '|---|---|', ...lines].join('\n');
 }
 
 function renderVerdicts(verdicts: readonly Verdict[]): string {

@@ -30,7 +30,7 @@ export function baseOf(earlier: PipelineResponse | null): HeaderList | null {
   return earlier instanceof ProxyAnswer ? earlier.base : earlier.headers;
 }
 
-/** `Access-Control-*` of the upstream replaces, everything else is added (reference 3.1.6). */
+/** `Access-Control-*` of the upstream replaces, everything else is added. */
 function merge(base: HeaderList, headers: HeaderList): HeaderList {
   const merged = new HeaderList();
   for (let i = 0; i < base.length; i++) {

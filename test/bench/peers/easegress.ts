@@ -8,7 +8,8 @@ const cli = path.join(import.meta.dirname, '..', '..', '..', 'operator', 'cli.ts
 
 export const easegress: Peer = {
   name: 'easegress',
-  prepare({ dir, port, upstreamPort, hosts, logFile }) {
+  metrics: true,
+  prepare({ dir, port, upstreamPort, hosts, logFile, adminPort }) {
     const folder = path.join(dir, 'manifests');
     mkdirSync(folder, { recursive: true });
     const names = hosts === 0 ? [''] : hostNames(hosts);
@@ -26,7 +27,7 @@ export const easegress: Peer = {
       '--access-log',
       logFile,
       '--admin',
-      '127.0.0.1:0',
+      `127.0.0.1:${adminPort}`,
     ];
   },
 };

@@ -8,10 +8,14 @@ export interface PeerArgs {
   /** 0 = one route for any host; else that many exact hosts `h<i>.test`, each with a route of its own. */
   readonly hosts: number;
   readonly logFile: string;
+  /** A free port for a page of metrics; only ours has one. */
+  readonly adminPort: number;
 }
 
 export interface Peer {
   readonly name: string;
+  /** Counts its requests on a page that the bench knows to read. */
+  readonly metrics?: boolean;
   /** Writes the configuration and returns the command that runs the gateway in the foreground. */
   prepare(args: PeerArgs): string[];
 }
