@@ -1,5 +1,5 @@
 // `npm run fuzz -- --seconds N` (or --minutes N): first what was found before (cases/), then every valid message cut at
-// every byte, senders that never stop, and then chance until the time is over. What is found is written to cases/ and
+// every byte, senders that never stop, and then chance, for both protocols, until the time is over. What is found is written to cases/ and
 // ends the run with 1.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { Draw } from '#test/conformance/http/draw.ts';
 import { sha256 } from '#proxy/primitives/crypto/digest.ts';
 import { checkEndless } from './endless.ts';
+import { tryHttp2 } from './http2.ts';
 import { checkCuts, checkWithNode, drawInput, type Input, validInputs } from './http1.ts';
 
 const folder = path.join(import.meta.dirname, 'cases');
@@ -35,7 +36,13 @@ const begun = performance.now();
 let tried = 0;
 let accepted = 0;
 let early = 0;
+let frames = 0;
 while (performance.now() - begun < seconds * 1000 && findings.length < maxFindings) {
+  for (let i = 0; i < 50; i++) {
+    const wrong = await tryHttp2(draw);
+    frames++;
+    if (wrong !== '') findings.push(`HTTP/2 conversation ${frames} of seed ${seed}: ${wrong}`);
+  }
   for (let i = 0; i < 50; i++) {
     const input = drawInput(draw);
     tried++;
@@ -48,7 +55,7 @@ if (growth > maxGrowth) findings.push(`memory grew to ${growth.toFixed(2)} times
 
 for (const finding of findings) console.log(finding);
 console.log(
-  `http1: ${tried} inputs, ${accepted} with a message, ${findings.length} findings, memory × ${growth.toFixed(2)}`,
+  `http1: ${tried} inputs, ${accepted} with a message; http2: ${frames} conversations; ${findings.length} findings, memory × ${growth.toFixed(2)}`,
 );
 process.exit(findings.length === 0 ? 0 : 1);
 
