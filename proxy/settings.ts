@@ -53,6 +53,10 @@ export const proxySettingsSchema = z.strictObject({
   ca: z.string().default('').describe('those certificates themselves, as PEM'),
   units: z.string().default('').describe('file with units to serve instead of an operator'),
   trustedPeers: listField().default([]).describe('CIDRs whose forwarding headers are believed'),
+  proxyProtocolFrom: listField().default([]).describe('CIDRs whose connections begin with a PROXY header'),
+  maxConnectionsPerAddress: numberField(0, 1_000_000)
+    .prefault('0')
+    .describe('connections of one client address on one data thread; 0 = any number'),
   restrictUpstreams: switchField.prefault('false').describe('refuse upstream addresses of this machine and link'),
   allowUpstreams: listField().default([]).describe('CIDRs that are allowed all the same'),
   grace: durationField().prefault('5s').describe('time from the signal during which connections are still accepted'),

@@ -38,10 +38,32 @@ export const statusErrors: Readonly<Record<number, ProxyErrorCode>> = {
   505: 'VersionNotSupported',
 };
 
+const relayedFor: unique symbol = Symbol('relayed for');
+
+interface RelayedSocket extends Socket {
+  [relayedFor]?: { readonly address: string; readonly port: number };
+}
+
+/** The connection's other end has said, and is believed, that it relays for somebody. */
+export function tellClient(socket: Socket, client: { readonly address: string; readonly port: number }): void {
+  (socket as RelayedSocket)[relayedFor] = client;
+}
+
+/** `socket` speaks TLS over `transport`. */
+export function keepClient(socket: Socket, transport: Socket): void {
+  const client = (transport as RelayedSocket)[relayedFor];
+  if (client !== undefined) tellClient(socket, client);
+}
+
+/** The client's address, as peerOf() gives it. */
+export function addressOf(socket: Socket): string {
+  return (socket as RelayedSocket)[relayedFor]?.address ?? plainAddress(socket.remoteAddress);
+}
+
 export function peerOf(socket: Socket): Peer {
   return {
-    address: plainAddress(socket.remoteAddress),
-    port: socket.remotePort ?? 0,
+    address: addressOf(socket),
+    port: (socket as RelayedSocket)[relayedFor]?.port ?? socket.remotePort ?? 0,
     localAddress: plainAddress(socket.localAddress),
     localPort: socket.localPort ?? 0,
     tls: 'encrypted' in socket ? peerTls(socket as TLSSocket) : undefined,

@@ -10,11 +10,20 @@ import type { Exchange, ExchangeHandler, Peer } from '#proxy/exchange/exchange.t
 import { HeaderList } from '#proxy/exchange/headers.ts';
 import { unwatchClock, watchClock, type Swept } from '#proxy/http1/clock.ts';
 import type { ConnectionLimits } from '#proxy/http1/limits.ts';
-import type { ServedConnection, ServerContext } from '#proxy/http1/server-context.ts';
+import {
+  addressOf,
+  keepClient,
+  tellClient,
+  type ServedConnection,
+  type ServerContext,
+} from '#proxy/http1/server-context.ts';
 import { ServerConnection } from '#proxy/http1/server.ts';
 import type { Http2Limits } from '#proxy/http2/limits.ts';
 import { Http2ServerConnection } from '#proxy/http2/server.ts';
+import { CidrSet } from '#proxy/primitives/ip.ts';
+import { AddressPlaces } from './address-places.ts';
 import { Arrival, type ArrivalOwner } from './arrival.ts';
+import type { Relayed } from './proxy-header.ts';
 import { TlsAcceptor, type TlsKit, type TlsOwner } from './tls-acceptor.ts';
 
 export interface ListenerOptions {
@@ -31,7 +40,16 @@ export interface ListenerOptions {
   readonly tls?: TlsKit;
   /** A request that could not be read was answered with `cause.status`; no exchange was made of it. */
   readonly onRefused?: (cause: ProxyError, peer: Peer) => void;
+  /** Peers whose connections begin with a PROXY header; nobody else's may. */
+  readonly relays?: CidrSet;
+  /** Of the thread: connections of each client address on all its ports. */
+  readonly places?: AddressPlaces;
+  /** A connection was closed before anything was read of what it wants. */
+  readonly onTurnedAway?: (reason: TurnedAway) => void;
 }
+
+/** No PROXY header where there has to be one; too many connections of one address; too many that wait. */
+export type TurnedAway = 'header' | 'address' | 'port';
 
 export interface Listener {
   readonly port: number;
@@ -49,7 +67,7 @@ export interface ListenerCounters {
   accepted: number;
   open: number;
   waiting: number;
-  /** Closed at once, because too many were waiting. */
+  /** Closed before anything was read of what they want. */
   turnedAway: number;
 }
 
@@ -80,6 +98,8 @@ class OpenListener implements Listener, Swept, ArrivalOwner, TlsOwner {
   private readonly open = new Set<ServedConnection>();
   private readonly waiting = new Set<Arrival>();
   private maxConnections: number;
+  private readonly relays: CidrSet;
+  private readonly places: AddressPlaces;
   private onEmpty: (() => void) | null = null;
 
   constructor(options: ListenerOptions) {
@@ -89,6 +109,8 @@ class OpenListener implements Listener, Swept, ArrivalOwner, TlsOwner {
     this.maxConnections = content.maxConnections;
     this.policy = policyOf(content);
     this.ready = content.tls === undefined;
+    this.relays = options.relays ?? CidrSet.empty;
+    this.places = options.places ?? new AddressPlaces(0);
     this.context = this.contextFor(content);
     this.server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true });
     this.server.on('connection', (socket) => this.onConnection(socket));
@@ -203,6 +225,7 @@ class OpenListener implements Listener, Swept, ArrivalOwner, TlsOwner {
     this.handshakes.delete(raw);
     arrival.handedOver();
     this.open.delete(arrival);
+    keepClient(socket, raw);
     if (socket.alpnProtocol === 'h2') this.serveHttp2(socket);
     else this.serveHttp1(socket);
   }
@@ -243,19 +266,58 @@ class OpenListener implements Listener, Swept, ArrivalOwner, TlsOwner {
       this.counters.waiting++;
       this.waiting.add(new Arrival(socket, this));
     } else {
-      this.counters.turnedAway++;
+      this.turnAway('port');
       socket.destroy();
     }
   }
 
+  private turnAway(reason: TurnedAway): void {
+    this.counters.turnedAway++;
+    this.options.onTurnedAway?.(reason);
+  }
+
   private admit(arrival: Arrival): void {
     this.open.add(arrival);
+    if (this.relays.size > 0 && this.relays.has(addressOf(arrival.socket))) {
+      arrival.awaitRelayed(this.options.limits.headerTimeout);
+    } else if (this.takeAddress(arrival.socket)) {
+      this.begin(arrival, null);
+    }
+  }
+
+  onRelayed(arrival: Arrival, relayed: Relayed | null, rest: Buffer): void {
+    if (relayed !== null) tellClient(arrival.socket, relayed);
+    // A balancer that asks for itself is not one client of many.
+    if (relayed === null || this.takeAddress(arrival.socket)) this.begin(arrival, rest);
+  }
+
+  onUnrelayed(): void {
+    this.turnAway('header');
+  }
+
+  /** Whether the client may have one more connection; if not, this one is closed. */
+  private takeAddress(socket: Socket): boolean {
+    const { places } = this;
+    if (!places.limited) return true;
+    const address = addressOf(socket);
+    if (places.take(address)) {
+      socket.once('close', () => places.leave(address));
+      return true;
+    }
+    this.turnAway('address');
+    socket.destroy();
+    return false;
+  }
+
+  /** `rest` was read already, or null. */
+  private begin(arrival: Arrival, rest: Buffer | null): void {
     const { acceptor } = this;
     if (acceptor === null) {
       arrival.admit(this.context.keepAliveTimeout);
+      if (rest !== null && rest.length > 0) arrival.receive(rest);
       return;
     }
-    arrival.secure();
+    arrival.secure(rest);
     this.handshakes.set(arrival.socket, arrival);
     acceptor.accept(arrival.socket);
   }

@@ -24,7 +24,21 @@ export const cell = {
 } as const;
 
 /** Cells of slot 1. `building` is no counter: 1 + the place in its change of the unit that is built or put in place. */
-export const threadCell = { logLines: 0, logLinesDropped: 1, building: 2 } as const;
+export const threadCell = {
+  logLines: 0,
+  logLinesDropped: 1,
+  building: 2,
+  turnedAwayPort: 3,
+  turnedAwayAddress: 4,
+  turnedAwayHeader: 5,
+} as const;
+
+/** Why a connection was closed before anything was read of what it wants. */
+export const turnedAwayCells = {
+  port: threadCell.turnedAwayPort,
+  address: threadCell.turnedAwayAddress,
+  header: threadCell.turnedAwayHeader,
+} as const;
 
 export const pageBytes = slotsPerPage * cell.perSlot * Float64Array.BYTES_PER_ELEMENT;
 
@@ -55,6 +69,11 @@ export function count(handle: SeriesHandle, measured: Measured): void {
   cells[base + cell.durationSum] = (cells[base + cell.durationSum] as number) + seconds;
   const bucket = base + cell.bucket + bucketOf(seconds);
   cells[bucket] = (cells[bucket] as number) + 1;
+}
+
+/** Cells of slot 1. */
+export function countOne({ cells, base }: SeriesHandle, index: number): void {
+  cells[base + index] = (cells[base + index] as number) + 1;
 }
 
 function bucketOf(seconds: number): number {

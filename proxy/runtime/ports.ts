@@ -11,7 +11,8 @@ import type { ProxyError } from '#proxy/exchange/error.ts';
 import type { Exchange, ExchangeHandler, Peer } from '#proxy/exchange/exchange.ts';
 import { HeaderList } from '#proxy/exchange/headers.ts';
 import { connectionLimits, type ConnectionLimits } from '#proxy/http1/limits.ts';
-import { openListener, type Listener } from '#proxy/listeners/listener.ts';
+import type { AddressPlaces } from '#proxy/listeners/address-places.ts';
+import { openListener, type Listener, type TurnedAway } from '#proxy/listeners/listener.ts';
 import type { TlsKit } from '#proxy/listeners/tls-acceptor.ts';
 import type { PipelineInstance } from '#proxy/pipeline/pipeline.ts';
 import type { CidrSet } from '#proxy/primitives/ip.ts';
@@ -32,6 +33,10 @@ export interface PortKit {
   readonly reusePort: boolean;
   readonly observer: RequestObserver;
   readonly trustedPeers: CidrSet;
+  /** Peers whose connections begin with a PROXY header. */
+  readonly relays?: CidrSet;
+  readonly places?: AddressPlaces;
+  readonly onTurnedAway?: (reason: TurnedAway) => void;
   readonly graceMs: number;
   /** Where they differ from the product's. */
   readonly limits?: Partial<ConnectionLimits>;
@@ -74,8 +79,12 @@ export class Ports {
       name,
       this.handlerOf(name, () => port.defaultCertificate),
     );
+    const { relays, places, onTurnedAway } = this.kit;
     try {
       const listener = await openListener({
+        ...(relays === undefined ? {} : { relays }),
+        ...(places === undefined ? {} : { places }),
+        ...(onTurnedAway === undefined ? {} : { onTurnedAway }),
         content: { ...content, address: address.host, port: address.port },
         handler: port.handle,
         limits: { ...connectionLimits, ...this.kit.limits },

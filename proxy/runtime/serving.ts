@@ -24,6 +24,8 @@ export interface ServingSettings {
   readonly accessLog: string;
   readonly accessLogFormat: AccessLogFormat;
   readonly trustedPeers: readonly string[];
+  readonly proxyProtocolFrom?: readonly string[];
+  readonly maxConnectionsPerAddress?: number;
   readonly restrictUpstreams: boolean;
   readonly allowUpstreams: readonly string[];
   readonly grace: number;

@@ -7,7 +7,8 @@ import { processNow } from '#proxy/pipeline/clock.ts';
 import type { ConnectionLimits } from '#proxy/http1/limits.ts';
 import { CidrSet } from '#proxy/primitives/ip.ts';
 import { logTo, type Log } from '#proxy/process/log.ts';
-import { SeriesPages } from '#proxy/process/series.ts';
+import { AddressPlaces } from '#proxy/listeners/address-places.ts';
+import { countOne, SeriesPages, turnedAwayCells } from '#proxy/process/series.ts';
 import { allowAll, clusterConnectPolicy } from '#proxy/upstream/connect-policy.ts';
 import { createDataPlane } from './data-plane.ts';
 import { LogWriter } from './log-writer.ts';
@@ -25,6 +26,9 @@ export interface ThreadStart {
   readonly accessLog: string;
   readonly accessLogFormat: AccessLogFormat;
   readonly trustedPeers: readonly string[];
+  readonly proxyProtocolFrom?: readonly string[];
+  /** 0 = any number. */
+  readonly maxConnectionsPerAddress?: number;
   readonly restrictUpstreams: boolean;
   readonly allowUpstreams: readonly string[];
   /** How long a removed listener still answers. */
@@ -60,6 +64,9 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
       reusePort: start.reusePort,
       observer,
       trustedPeers: new CidrSet(start.trustedPeers),
+      relays: new CidrSet(start.proxyProtocolFrom ?? []),
+      places: new AddressPlaces(start.maxConnectionsPerAddress ?? 0),
+      onTurnedAway: (reason) => countOne(series.thread, turnedAwayCells[reason]),
       graceMs: start.graceMs,
       limits: start.limits ?? {},
       ticketSecret: start.ticketSecret,

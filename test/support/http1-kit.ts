@@ -7,7 +7,7 @@ import { HeaderList } from '#proxy/exchange/headers.ts';
 import type { ListenerContent } from '#proxy/contract/units.ts';
 import { connectionLimits, type ConnectionLimits } from '#proxy/http1/limits.ts';
 import { http2Limits, type Http2Limits } from '#proxy/http2/limits.ts';
-import { openListener, type Listener } from '#proxy/listeners/listener.ts';
+import { openListener, type Listener, type ListenerOptions } from '#proxy/listeners/listener.ts';
 import { Http2Peer } from './http2-peer.ts';
 import { listenerContent } from './listener-content.ts';
 import { RawClient } from './raw-client.ts';
@@ -33,6 +33,7 @@ export interface Http1Options {
   readonly limits?: Partial<ConnectionLimits>;
   readonly http2?: Partial<Http2Limits>;
   readonly content?: Partial<ListenerContent>;
+  readonly listener?: Pick<ListenerOptions, 'relays' | 'places' | 'onTurnedAway'>;
 }
 
 /** The default handler reads the body and sends it back. */
@@ -51,6 +52,7 @@ export async function startHttp1(options: Http1Options = {}): Promise<Http1Kit> 
     for (const watcher of watchers.splice(0)) watcher();
   };
   const listener = await openListener({
+    ...options.listener,
     content: listenerContent(options.content),
     limits: { ...connectionLimits, ...options.limits },
     http2: { ...http2Limits, ...options.http2 },
