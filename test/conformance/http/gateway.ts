@@ -7,6 +7,7 @@ import { reservePort } from '#test/support/ports.ts';
 import { startWorld, type World } from '#test/support/world.ts';
 import type { ConnectionLimits } from '#proxy/http1/limits.ts';
 import { Lane } from './lane.ts';
+import { relayAddress } from './row.ts';
 
 export interface Gateway extends AsyncDisposable {
   readonly lanes: readonly Lane[];
@@ -28,7 +29,13 @@ export async function startGateway(lanes: number, hasty: boolean): Promise<Gatew
     manifests[`lane-${i}.yaml`] = laneManifest(i, lane, hasty);
   }
   const world = parts.use(
-    await startWorld({ manifests, via: 'in-process', threads: 0, ...(hasty ? { limits: hastyLimits } : {}) }),
+    await startWorld({
+      manifests,
+      via: 'in-process',
+      threads: 0,
+      flags: { 'proxy-protocol-from': relayAddress },
+      ...(hasty ? { limits: hastyLimits } : {}),
+    }),
   );
   const kept = parts.move();
   return { lanes: made, log: (text) => logLines(world, text), [Symbol.asyncDispose]: () => kept.disposeAsync() };

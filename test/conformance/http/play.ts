@@ -27,7 +27,9 @@ export class ClientSide {
     this.lane = lane;
     this.cuts = cuts;
     this.heads = one.heads ?? [];
-    this.socket = connect({ port: lane.port, host: one.address ?? '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const from = one.from === undefined ? {} : { localAddress: one.from };
+    const host = one.address ?? '127.0.0.1';
+    this.socket = connect({ port: lane.port, host, ...from, allowHalfOpen: true, noDelay: true });
     this.socket.on('data', (data: Buffer) => {
       this.text += data.toString('latin1');
       this.wake();

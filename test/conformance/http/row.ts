@@ -5,6 +5,9 @@ import type { Draw } from './draw.ts';
 import type { ClientSide, OriginSide } from './play.ts';
 import type { Message } from './messages.ts';
 
+/** A balancer's address, whose connections begin with a PROXY header. */
+export const relayAddress = '127.0.0.99';
+
 export interface Row {
   readonly row: number;
   readonly id: string;
@@ -45,6 +48,8 @@ export interface Case {
   readonly world?: 'usual' | 'hasty';
   /** Where the client connects to, and so what its address is. Default: 127.0.0.1. */
   readonly address?: '127.0.0.1' | '::1';
+  /** The client's own address, when another than the one it connects to: the gateway takes a PROXY header of it. */
+  readonly from?: typeof relayAddress;
   /** Not cut into pieces: what it is about is time, or its size. */
   readonly whole?: boolean;
   /** What reached the origin is no sequence of messages: a tunnel, or cut off on purpose. */

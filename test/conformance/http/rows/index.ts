@@ -10,6 +10,7 @@ import { interim } from './interim.ts';
 import { later } from './later.ts';
 import { limits } from './limits.ts';
 import { methods } from './methods.ts';
+import { proxyProtocol } from './proxy-protocol.ts';
 import { requestFraming } from './request-framing.ts';
 import { responseFraming } from './response-framing.ts';
 import { tunnels } from './tunnels.ts';
@@ -25,6 +26,7 @@ export const rows: readonly Row[] = [
   ...tunnels,
   ...limits,
   ...forwarding,
+  ...proxyProtocol,
   ...http2,
 ];
 

@@ -10,7 +10,6 @@ function rows(later: string, ...entries: readonly (readonly [row: number, id: st
 }
 
 export const later: readonly LaterRow[] = [
-  ...rows('PROXY protocol', [124, 'proxy-protocol', 'PROXY v1/v2']),
   ...rows(
     'HTTP/2 to the origin',
     [127, 'te-trailers-h2', '9113 8.2.2'],
