@@ -57,6 +57,7 @@ export const proxySettingsSchema = z.strictObject({
   maxConnectionsPerAddress: numberField(0, 1_000_000)
     .prefault('0')
     .describe('connections of one client address on one data thread; 0 = any number'),
+  upstreamIdle: durationField().prefault('5m').describe('time without a byte of an answer that has begun; 0s = any'),
   restrictUpstreams: switchField.prefault('false').describe('refuse upstream addresses of this machine and link'),
   allowUpstreams: listField().default([]).describe('CIDRs that are allowed all the same'),
   grace: durationField().prefault('5s').describe('time from the signal during which connections are still accepted'),

@@ -77,6 +77,18 @@ export class ClientStream extends Stream implements BodySink, IncomingOwner {
     if (this.headSeen) this.observer.done(cause);
   }
 
+  get progress(): number {
+    return this.received + this.requestSent;
+  }
+
+  get awaited(): boolean {
+    return this.answer?.wanted === true && !this.over;
+  }
+
+  breakOff(cause: ProxyError): void {
+    if (!this.over) this.giveUp(cause);
+  }
+
   // ── sink of the request's body ────────────────────────────────────────────────────────────────────────────────
 
   chunk(data: Buffer): void {

@@ -31,6 +31,7 @@ export const threadCell = {
   turnedAwayPort: 3,
   turnedAwayAddress: 4,
   turnedAwayHeader: 5,
+  stalledAnswers: 6,
 } as const;
 
 /** Why a connection was closed before anything was read of what it wants. */

@@ -23,6 +23,10 @@ export function registerMetrics(metrics: Metrics, { runtime, series }: Serving):
     },
     () => Object.entries(turnedAwayCells).map(([reason, index]) => [{ reason }, series.threadTotal(index)]),
   );
+  metrics.counter(
+    { name: 'easegress_upstream_stalled_answers_total', help: 'Answers broken off: their body stood still too long.' },
+    () => series.threadTotal(threadCell.stalledAnswers),
+  );
   metrics.gauge(
     { name: 'easegress_proxy_units', help: 'Units that the proxy runs.' },
     () => runtime.units.accepted.size,

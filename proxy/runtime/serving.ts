@@ -26,6 +26,7 @@ export interface ServingSettings {
   readonly trustedPeers: readonly string[];
   readonly proxyProtocolFrom?: readonly string[];
   readonly maxConnectionsPerAddress?: number;
+  readonly upstreamIdle?: number;
   readonly restrictUpstreams: boolean;
   readonly allowUpstreams: readonly string[];
   readonly grace: number;

@@ -8,7 +8,7 @@ import type { ConnectionLimits } from '#proxy/http1/limits.ts';
 import { CidrSet } from '#proxy/primitives/ip.ts';
 import { logTo, type Log } from '#proxy/process/log.ts';
 import { AddressPlaces } from '#proxy/listeners/address-places.ts';
-import { countOne, SeriesPages, turnedAwayCells } from '#proxy/process/series.ts';
+import { countOne, SeriesPages, threadCell, turnedAwayCells } from '#proxy/process/series.ts';
 import { allowAll, clusterConnectPolicy } from '#proxy/upstream/connect-policy.ts';
 import { createDataPlane } from './data-plane.ts';
 import { LogWriter } from './log-writer.ts';
@@ -29,6 +29,8 @@ export interface ThreadStart {
   readonly proxyProtocolFrom?: readonly string[];
   /** 0 = any number. */
   readonly maxConnectionsPerAddress?: number;
+  /** Milliseconds without a byte of an answer's body; 0 = any time. */
+  readonly upstreamIdle?: number;
   readonly restrictUpstreams: boolean;
   readonly allowUpstreams: readonly string[];
   /** How long a removed listener still answers. */
@@ -51,7 +53,13 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
   const plane = createDataPlane({
     log,
     series,
-    upstream: { ...clock, random: Math.random, connectPolicy },
+    upstream: {
+      ...clock,
+      random: Math.random,
+      connectPolicy,
+      bodyIdleMs: start.upstreamIdle ?? 0,
+      onStalled: () => countOne(series.thread, threadCell.stalledAnswers),
+    },
     pipeline: {
       filters,
       now: processNow,

@@ -33,7 +33,13 @@ export interface OriginConnection {
 }
 
 export interface OriginExchange {
+  /** Bytes of both bodies so far. */
+  readonly progress: number;
+  /** The answer's next bytes are the origin's to send: nobody on our side holds them up. */
+  readonly awaited: boolean;
   cancel(cause: ProxyError | null): void;
+  /** Ends it, and tells the receiver of the answer's body. */
+  breakOff(cause: ProxyError): void;
 }
 
 export interface ConnectionWaiter {

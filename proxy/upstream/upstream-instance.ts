@@ -7,7 +7,7 @@ import type { SecureContext } from 'node:tls';
 import type { EndpointsContent, UpstreamContent } from '#proxy/contract/units.ts';
 import { ProxyError } from '#proxy/exchange/error.ts';
 import { type Balancer, createBalancer } from './balancer.ts';
-import { Call, type CallOwner } from './call.ts';
+import { Call, type CallOwner, looksUntilStalled } from './call.ts';
 import { type ConnectKit, connectTimeoutMs, type TlsTarget, tlsContext } from './connect.ts';
 import type { ConnectPolicy } from './connect-policy.ts';
 import { type Clock, DeadlineQueue } from './deadlines.ts';
@@ -22,6 +22,10 @@ export interface UpstreamKit extends Clock {
   /** [0, 1). */
   random(): number;
   readonly connectPolicy: ConnectPolicy;
+  /** Milliseconds without a byte of an answer's body; 0 or none = any time. */
+  readonly bodyIdleMs?: number;
+  /** An answer was broken off for that. */
+  readonly onStalled?: () => void;
 }
 
 export interface UpstreamStats {
@@ -44,6 +48,7 @@ export class UpstreamInstance implements Upstream, CallOwner {
   readonly name: string;
   readonly title: string;
   readonly deadlines: DeadlineQueue | null;
+  readonly stalls: DeadlineQueue | null;
   private readonly content: UpstreamContent;
   private readonly kit: UpstreamKit;
   private readonly connectKit: ConnectKit;
@@ -63,6 +68,8 @@ export class UpstreamInstance implements Upstream, CallOwner {
     this.content = content;
     this.kit = kit;
     this.deadlines = content.timeout > 0 ? new DeadlineQueue(content.timeout, kit) : null;
+    const { bodyIdleMs = 0 } = kit;
+    this.stalls = bodyIdleMs > 0 ? new DeadlineQueue(bodyIdleMs / looksUntilStalled, kit) : null;
     this.connectKit = { policy: kit.connectPolicy, deadlines: new DeadlineQueue(connectTimeoutMs, kit) };
     const idle = new DeadlineQueue(idleTimeoutMs, kit);
     this.budget = new IdleBudget(content.maxIdleConns, content.maxIdleConnsPerHost, idle);
@@ -143,6 +150,10 @@ export class UpstreamInstance implements Upstream, CallOwner {
     return this.kit.now();
   }
 
+  stalled(): void {
+    this.kit.onStalled?.();
+  }
+
   left(): void {
     this.active--;
     if (this.disposed) this.stopTimersWhenDone();
@@ -151,6 +162,7 @@ export class UpstreamInstance implements Upstream, CallOwner {
   private stopTimersWhenDone(): void {
     if (this.active > 0) return;
     this.deadlines?.dispose();
+    this.stalls?.dispose();
     this.connectKit.deadlines.dispose();
     this.budget.queue.dispose();
   }
