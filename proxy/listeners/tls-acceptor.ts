@@ -43,6 +43,12 @@ export interface TlsOwner {
 
 /** Offered in this order; a client that offers none speaks HTTP/1.1. */
 const protocols = ['h2', 'http/1.1'];
+/**
+ * A client that lacks AES in hardware says so by putting ChaCha20 first, and gets it. Handshakes within a connection cost
+ * us much and the client little. Where client certificates are asked for there are no tickets either: one would stand
+ * for its holder's certificate.
+ */
+const always = constants.SSL_OP_PRIORITIZE_CHACHA | constants.SSL_OP_NO_RENEGOTIATION;
 /** Contexts kept; about 30 KB each. The oldest goes first. */
 const maxContexts = 1024;
 
@@ -194,10 +200,8 @@ export class TlsAcceptor {
       maxVersion,
       ciphers: ciphers.join(':'),
       ecdhCurve: curves.join(':'),
-      // All that is offered is good, so the client's hardware may choose.
-      honorCipherOrder: false,
-      // A ticket would stand for the client's certificate.
-      secureOptions: clientAuth === 'none' ? 0 : constants.SSL_OP_NO_TICKET,
+      honorCipherOrder: true,
+      secureOptions: clientAuth === 'none' ? always : always | constants.SSL_OP_NO_TICKET,
     };
   }
 }

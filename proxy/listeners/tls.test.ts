@@ -89,6 +89,18 @@ describe('an https listener', () => {
     expect((await askTls({ port, maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA' })).error).not.toBe('');
   });
 
+  it('refuses another handshake within a connection', async () => {
+    await using kit = await start(both, { defaultCertificate: 'c/a', maxVersion: 'TLSv1.2' });
+    const socket = tlsConnect({ port: kit.listener.port, host: '127.0.0.1', rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    socket.resume();
+    let renegotiated = false;
+    socket.renegotiate({}, () => (renegotiated = true));
+    const [error] = (await once(socket, 'error')) as [Error];
+    expect(error.message).toContain('no renegotiation');
+    expect(renegotiated).toBe(false);
+  });
+
   it.each([
     ['plain HTTP', 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'],
     ['noise', '\x16\x03\x01\x00\x40'.padEnd(200, '\xff')],

@@ -53,7 +53,7 @@ describe('a certificate and its key', () => {
     ['a key cut short', certificate, `${key.slice(0, 60)}\n-----END PRIVATE KEY-----\n`, 'key', 'cannot be read'],
     ['an encrypted key', certificate, again({ type: 'pkcs8', cipher: 'aes-256-cbc' }), 'key', 'is encrypted'],
     ['a key encrypted the old way', certificate, again({ type: 'sec1', cipher: 'aes-256-cbc' }), 'key', 'is encrypted'],
-  ])('are told when there is %s, without a part of the key', (_, cert, secret, part, text) => {
+  ])('are told when there is %s, without a part of the key', (...[, cert, secret, part, text]) => {
     const fault = readKeyPair(cert, secret);
     expect(fault).toMatchObject({ part, message: expect.stringContaining(text) });
     for (const line of [...key.split('\n').slice(1, -2), ...other.key.split('\n').slice(1, -2)]) {
