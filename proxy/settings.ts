@@ -57,6 +57,10 @@ export const proxySettingsSchema = z.strictObject({
   maxConnectionsPerAddress: numberField(0, 1_000_000)
     .prefault('0')
     .describe('connections of one client address on one data thread; 0 = any number'),
+  memoryBudget: numberField(1, 65_536)
+    .prefault('256')
+    .transform((mebibytes) => mebibytes * 1024 * 1024)
+    .describe('MiB that one data thread keeps for slow clients and whole bodies before it refuses requests'),
   upstreamIdle: durationField().prefault('5m').describe('time without a byte of an answer that has begun; 0s = any'),
   restrictUpstreams: switchField.prefault('false').describe('refuse upstream addresses of this machine and link'),
   allowUpstreams: listField().default([]).describe('CIDRs that are allowed all the same'),

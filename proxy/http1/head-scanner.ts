@@ -74,6 +74,18 @@ export class HeadScanner {
     this.fields = 0;
   }
 
+  /** Bytes kept of a section that is not complete. */
+  get buffered(): number {
+    return this.pending === null ? 0 : this.pending.length;
+  }
+
+  /** Nothing of the section is wanted any more. */
+  drop(): number {
+    const bytes = this.buffered;
+    this.pending = null;
+    return bytes;
+  }
+
   /** Position of the method's first byte, of the byte after it, after the target, and after the first line. */
   methodStart(): number {
     return this.spans[0] as number;

@@ -9,6 +9,10 @@ import type { ConnectionLimits } from './limits.ts';
 
 /** A connection of a client as its listener sees it, whatever it speaks. */
 export interface ServedConnection {
+  /** Bytes kept in memory for it. */
+  readonly buffered: number;
+  /** Ends it if all that it has sent is the beginning of a head; returns the bytes that this frees. */
+  dropHead(): number;
   sweep(now: number): void;
   /** The listener is closing: ends when idle, else with its next answer. */
   close(): void;

@@ -55,6 +55,15 @@ export class Http2ServerConnection implements ConnectionRole, Settler {
     else connection.end();
   }
 
+  get buffered(): number {
+    return this.connection.socket.writableLength;
+  }
+
+  /** Heads come in frames and are bounded with them. */
+  dropHead(): number {
+    return 0;
+  }
+
   /** The listener is closing: says so, takes what is under way, and ends with the last answer. */
   close(): void {
     if (this.draining || this.connection.over) return;

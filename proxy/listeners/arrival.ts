@@ -85,6 +85,14 @@ export class Arrival implements ServedConnection, SocketOwner {
     }
   }
 
+  get buffered(): number {
+    return this.first === null ? 0 : this.first.length;
+  }
+
+  dropHead(): number {
+    return 0;
+  }
+
   private readRelayed(first: Buffer): void {
     const header = readProxyHeader(first);
     if (header === null) return;

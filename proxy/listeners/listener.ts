@@ -8,6 +8,7 @@ import type { ListenerContent, TlsContent } from '#proxy/contract/units.ts';
 import type { ProxyError } from '#proxy/exchange/error.ts';
 import type { Exchange, ExchangeHandler, Peer } from '#proxy/exchange/exchange.ts';
 import { HeaderList } from '#proxy/exchange/headers.ts';
+import { memoryBudget, overBudget } from '#proxy/exchange/memory-budget.ts';
 import { unwatchClock, watchClock, type Swept } from '#proxy/http1/clock.ts';
 import type { ConnectionLimits } from '#proxy/http1/limits.ts';
 import {
@@ -46,6 +47,8 @@ export interface ListenerOptions {
   readonly places?: AddressPlaces;
   /** A connection was closed before anything was read of what it wants. */
   readonly onTurnedAway?: (reason: TurnedAway) => void;
+  /** The thread keeps too much in memory, and the head of a request was too slow. */
+  readonly onHeadDropped?: () => void;
 }
 
 /** No PROXY header where there has to be one; too many connections of one address; too many that wait. */
@@ -100,6 +103,8 @@ class OpenListener implements Listener, Swept, ArrivalOwner, TlsOwner {
   private maxConnections: number;
   private readonly relays: CidrSet;
   private readonly places: AddressPlaces;
+  /** Bytes of its connections in the thread's budget. */
+  private kept = 0;
   private onEmpty: (() => void) | null = null;
 
   constructor(options: ListenerOptions) {
@@ -201,7 +206,13 @@ class OpenListener implements Listener, Swept, ArrivalOwner, TlsOwner {
   }
 
   sweep(now: number): void {
-    for (const connection of this.open) connection.sweep(now);
+    let bytes = 0;
+    for (const connection of this.open) {
+      connection.sweep(now);
+      bytes += connection.buffered;
+    }
+    this.keep(bytes);
+    if (overBudget()) this.dropHeads();
     // Places may have become free in other threads.
     if (this.ready && this.waiting.size > 0) this.admitWaiting();
   }
@@ -347,6 +358,22 @@ class OpenListener implements Listener, Swept, ArrivalOwner, TlsOwner {
     if (share !== undefined) Atomics.sub(connections, share, 1);
   }
 
+  private keep(bytes: number): void {
+    memoryBudget.connections += bytes - this.kept;
+    this.kept = bytes;
+  }
+
+  /** Heads that take their time go before any request has to; those of the oldest connections first. */
+  private dropHeads(): void {
+    for (const connection of this.open) {
+      const freed = connection.dropHead();
+      if (freed === 0) continue;
+      this.keep(this.kept - freed);
+      this.options.onHeadDropped?.();
+      if (!overBudget()) return;
+    }
+  }
+
   private stopAccepting(): void {
     if (this.server.listening) this.server.close();
     for (const arrival of this.waiting) arrival.close();
@@ -354,7 +381,9 @@ class OpenListener implements Listener, Swept, ArrivalOwner, TlsOwner {
   }
 
   private stopClock(): void {
-    if (this.counters.open === 0 && !this.server.listening) unwatchClock(this);
+    if (this.counters.open > 0 || this.server.listening) return;
+    unwatchClock(this);
+    this.keep(0);
   }
 
   private closeIdle(): void {

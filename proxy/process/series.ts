@@ -32,6 +32,8 @@ export const threadCell = {
   turnedAwayAddress: 4,
   turnedAwayHeader: 5,
   stalledAnswers: 6,
+  shedRequests: 7,
+  shedHeads: 8,
 } as const;
 
 /** Why a connection was closed before anything was read of what it wants. */

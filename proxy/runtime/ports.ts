@@ -37,6 +37,8 @@ export interface PortKit {
   readonly relays?: CidrSet;
   readonly places?: AddressPlaces;
   readonly onTurnedAway?: (reason: TurnedAway) => void;
+  /** The thread keeps too much in memory: a request, or a slow head of one, was refused. */
+  readonly onShed?: (what: 'request' | 'head') => void;
   readonly graceMs: number;
   /** Where they differ from the product's. */
   readonly limits?: Partial<ConnectionLimits>;
@@ -79,12 +81,13 @@ export class Ports {
       name,
       this.handlerOf(name, () => port.defaultCertificate),
     );
-    const { relays, places, onTurnedAway } = this.kit;
+    const { relays, places, onTurnedAway, onShed } = this.kit;
     try {
       const listener = await openListener({
         ...(relays === undefined ? {} : { relays }),
         ...(places === undefined ? {} : { places }),
         ...(onTurnedAway === undefined ? {} : { onTurnedAway }),
+        onHeadDropped: () => onShed?.('head'),
         content: { ...content, address: address.host, port: address.port },
         handler: port.handle,
         limits: { ...connectionLimits, ...this.kit.limits },
@@ -156,6 +159,7 @@ export class Ports {
       hosts: this.scope.hosts(name),
       slot: (pipeline) => this.scope.pipeline(pipeline),
       observer: this.kit.observer,
+      onShed: () => this.kit.onShed?.('request'),
       trustedPeers: this.kit.trustedPeers,
       now: () => performance.now(),
       wallClock: () => Date.now(),

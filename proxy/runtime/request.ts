@@ -10,6 +10,8 @@
 // sees one generation from end to end.
 
 import type { Exchange, ExchangeHandler } from '#proxy/exchange/exchange.ts';
+import { HeaderList } from '#proxy/exchange/headers.ts';
+import { overBudget } from '#proxy/exchange/memory-budget.ts';
 import type { PipelineInstance } from '#proxy/pipeline/pipeline.ts';
 import type { CidrSet } from '#proxy/primitives/ip.ts';
 import type { OwnerRouter } from '#proxy/router/owner.ts';
@@ -33,6 +35,8 @@ export interface ListenerRuntime {
   /** Which certificate of the listener stands for a host; absent where there can be no TLS. */
   readonly certificateOf?: (host: string) => string | null;
   readonly observer: RequestObserver;
+  /** A request was refused because the thread keeps too much in memory. */
+  readonly onShed?: () => void;
   /** Peers whose forwarding headers count. */
   readonly trustedPeers: CidrSet;
   /** performance.now(), the clock of Exchange.startedAt. */
@@ -63,6 +67,10 @@ function serve(
 ): void {
   const { head } = exchange;
   const { method, target } = head;
+  if (overBudget()) {
+    listener.onShed?.();
+    return run.refuse('Overloaded', HeaderList.of(['Retry-After', '1']));
+  }
   if (method === 'TRACE') return run.refuse('MethodNotAllowed', allowedMethods());
   if (method === 'CONNECT') return run.refuse('MethodNotImplemented');
   if (target === '*') return run.respondEmpty(204, allowedMethods());

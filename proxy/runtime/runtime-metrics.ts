@@ -27,6 +27,13 @@ export function registerMetrics(metrics: Metrics, { runtime, series }: Serving):
     { name: 'easegress_upstream_stalled_answers_total', help: 'Answers broken off: their body stood still too long.' },
     () => series.threadTotal(threadCell.stalledAnswers),
   );
+  metrics.counter(
+    { name: 'easegress_shed_total', help: 'Requests, and slow heads of some, refused over the budget of memory.' },
+    () => [
+      [{ what: 'request' }, series.threadTotal(threadCell.shedRequests)],
+      [{ what: 'head' }, series.threadTotal(threadCell.shedHeads)],
+    ],
+  );
   metrics.gauge(
     { name: 'easegress_proxy_units', help: 'Units that the proxy runs.' },
     () => runtime.units.accepted.size,

@@ -27,6 +27,8 @@ export interface ServingSettings {
   readonly proxyProtocolFrom?: readonly string[];
   readonly maxConnectionsPerAddress?: number;
   readonly upstreamIdle?: number;
+  /** Bytes for each data thread. */
+  readonly memoryBudget?: number;
   readonly restrictUpstreams: boolean;
   readonly allowUpstreams: readonly string[];
   readonly grace: number;

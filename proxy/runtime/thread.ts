@@ -3,6 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { filters } from '#proxy/filters/index.ts';
+import { memoryBudget } from '#proxy/exchange/memory-budget.ts';
 import { processNow } from '#proxy/pipeline/clock.ts';
 import type { ConnectionLimits } from '#proxy/http1/limits.ts';
 import { CidrSet } from '#proxy/primitives/ip.ts';
@@ -29,6 +30,8 @@ export interface ThreadStart {
   readonly proxyProtocolFrom?: readonly string[];
   /** 0 = any number. */
   readonly maxConnectionsPerAddress?: number;
+  /** Bytes that the thread keeps for clients and whole bodies. */
+  readonly memoryBudget?: number;
   /** Milliseconds without a byte of an answer's body; 0 = any time. */
   readonly upstreamIdle?: number;
   readonly restrictUpstreams: boolean;
@@ -49,6 +52,7 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
   const writer = openLog(start.accessLog, series, log);
   const observer = createObserver(series, writer, start.accessLogFormat);
   const clock = { now: () => performance.now(), timer: runLater };
+  memoryBudget.limit = start.memoryBudget ?? Number.POSITIVE_INFINITY;
   const connectPolicy = start.restrictUpstreams ? clusterConnectPolicy(start.allowUpstreams) : allowAll;
   const plane = createDataPlane({
     log,
@@ -74,6 +78,7 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
       trustedPeers: new CidrSet(start.trustedPeers),
       relays: new CidrSet(start.proxyProtocolFrom ?? []),
       places: new AddressPlaces(start.maxConnectionsPerAddress ?? 0),
+      onShed: (what) => countOne(series.thread, what === 'head' ? threadCell.shedHeads : threadCell.shedRequests),
       onTurnedAway: (reason) => countOne(series.thread, turnedAwayCells[reason]),
       graceMs: start.graceMs,
       limits: start.limits ?? {},

@@ -33,7 +33,7 @@ export interface Http1Options {
   readonly limits?: Partial<ConnectionLimits>;
   readonly http2?: Partial<Http2Limits>;
   readonly content?: Partial<ListenerContent>;
-  readonly listener?: Pick<ListenerOptions, 'relays' | 'places' | 'onTurnedAway'>;
+  readonly listener?: Pick<ListenerOptions, 'relays' | 'places' | 'onTurnedAway' | 'onHeadDropped'>;
 }
 
 /** The default handler reads the body and sends it back. */
