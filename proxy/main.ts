@@ -2,6 +2,7 @@
 // own; otherwise units come from the operator's push stream.
 
 import { readFile } from 'node:fs/promises';
+import { operatorName } from '#proxy/contract/messages.ts';
 import { filters } from '#proxy/filters/index.ts';
 import { unitKinds } from '#proxy/contract/units.ts';
 import { startAdmin, type Admin } from '#proxy/process/admin.ts';
@@ -98,9 +99,6 @@ export async function runProxy(settings: ProxySettings, options: ProxyOptions = 
   proxy.log.info({ graceMs: settings.grace, deadlineMs: settings.deadline }, 'proxy is ending');
   await proxy.drain();
 }
-
-/** Name in the operator's certificate. */
-const operatorName = 'easegress-operator';
 
 function sourceOf(settings: ProxySettings, log: Log): UnitSource {
   if (settings.units !== '') return fileSource(settings.units, log);

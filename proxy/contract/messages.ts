@@ -17,6 +17,8 @@ import { z } from 'zod';
 export const protocolVersion = { major: 1, minor: 0 } as const;
 /** Where the stream is, by POST over TLS, with `authorization: Bearer <token>`. */
 export const streamPath = '/easegress.push.v1/stream';
+/** Name in an operator's certificate; proxies ask for it, by whatever address they come. */
+export const operatorName = 'easegress-operator';
 export const maxMessageBytes = 1024 * 1024;
 export const maxReportBytes = 64 * 1024;
 

@@ -97,6 +97,16 @@ describe('the admin pages', () => {
     expect(await get(debugPort, '/debug/do', {}, 'POST')).toEqual({ status: 200, body: '1\n' });
   });
 
+  it.each([
+    ['cross-site', 403],
+    ['same-site', 403],
+    ['same-origin', 200],
+    ['none', 200],
+  ])('answer a browser that says the request is %s with %d', async (site, status) => {
+    const { debugPort } = await start();
+    expect((await get(debugPort, '/debug', { 'sec-fetch-site': site })).status).toBe(status);
+  });
+
   it('survive a number that cannot be read', async () => {
     const metrics = createMetrics();
     metrics.gauge({ name: 'easegress_x', help: 'X.' }, () => {

@@ -123,7 +123,8 @@ async function openDebug(
   bound(server.server, 'debug', metrics);
   // A page in a browser on the same machine must neither read this, by a name that resolves here, nor send anything.
   server.addHook('onRequest', async (request, reply) => {
-    if (!loopbackHosts.has(request.hostname) || request.headers.origin !== undefined) {
+    const { origin, 'sec-fetch-site': site } = request.headers;
+    if (!loopbackHosts.has(request.hostname) || origin !== undefined || site === 'cross-site' || site === 'same-site') {
       await reply.code(403).send('only by a loopback address\n');
     }
   });

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { PathContent } from '#proxy/contract/units.ts';
 import type { RequestHead } from '#proxy/exchange/exchange.ts';
 import { HeaderList } from '#proxy/exchange/headers.ts';
+import { decodedPathOf } from '#proxy/primitives/decoded-path.ts';
 import { owner, path, request, rule } from '#test/support/routes.ts';
 import { applyRoute } from './apply.ts';
-import { decodedPathOf } from './request-path.ts';
 import { RouteMatch } from './route-match.ts';
 
 /** The request as it goes on, after one path has taken it. */

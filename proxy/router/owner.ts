@@ -10,12 +10,12 @@
 import type { ProxyErrorCode } from '#proxy/exchange/error.ts';
 import type { RequestHead } from '#proxy/exchange/exchange.ts';
 import type { OwnerContent } from '#proxy/contract/units.ts';
+import { decodedPathOf } from '#proxy/primitives/decoded-path.ts';
 import { type CompiledHost, hostOf } from './host.ts';
 import { type IpFilter, compileIpFilter } from './ip-filter.ts';
 import { RuleGroups } from './rule-groups.ts';
 import { Search } from './search.ts';
 import type { CompiledRule } from './rule.ts';
-import { decodedPathOf } from './request-path.ts';
 import type { RouteMatch } from './route-match.ts';
 
 /** Shared by all owners of the thread: a look-up is synchronous, and nothing stays in it. */

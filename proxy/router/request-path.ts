@@ -6,9 +6,7 @@
 // ordinary text in both (Easegress normalises nothing), so `/a/../admin` is decided as what it is forwarded as:
 // a path below `/a`.
 
-import { decodeEscapes, decodeStrict, decodedPathOf, escapeAt } from '#proxy/primitives/decoded-path.ts';
-
-export { decodedPathOf };
+import { decodeEscapes, decodeStrict, escapeAt } from '#proxy/primitives/decoded-path.ts';
 
 /** Path part of a target, raw. */
 export function rawPathOf(target: string): string {

@@ -26,6 +26,8 @@ class ScriptedThread {
   rejects: Rejection[] = [];
   /** What happens when a version is prepared. */
   onPrepare: (version: string) => Promise<void> = () => Promise.resolve();
+  /** What happens when a change is put in place. */
+  onCommit: () => void = () => undefined;
 
   readonly plane: DataPlane = {
     prepare: async ({ change }) => {
@@ -33,7 +35,10 @@ class ScriptedThread {
       await this.onPrepare(change.version);
       return this.rejects;
     },
-    commit: (rejected) => void this.calls.push(`commit ${rejected.map(({ unit }) => unit).join(',')}`),
+    commit: (rejected) => {
+      this.calls.push(`commit ${rejected.map(({ unit }) => unit).join(',')}`);
+      this.onCommit();
+    },
     abort: () => void this.calls.push('abort'),
     live: () => void this.calls.push('live'),
     resolved: () => undefined,
@@ -134,6 +139,28 @@ describe('a group of threads', () => {
     expect(await world.apply('1')).toBe('died');
     await world.apply('2');
     expect(world.thread(0).calls).toEqual(['prepare 1', 'abort', 'prepare 2', 'commit ']);
+    expect(world.lost).toEqual([1]);
+  });
+
+  it('commits in one thread first, and aborts in the others when that ends it', async () => {
+    const world = await World.start(3);
+    const [first] = world.threads;
+    if (first !== undefined) first.onCommit = () => void first.port?.terminate();
+    expect(await world.apply('1')).toBe('died');
+    await world.apply('2');
+    expect(first?.calls).toEqual(['prepare 1', 'commit ']);
+    for (const index of [1, 2]) {
+      expect(world.thread(index).calls).toEqual(['prepare 1', 'abort', 'prepare 2', 'commit ']);
+    }
+    expect(world.lost).toEqual([0]);
+  });
+
+  it('does not take back what others serve when a later one ends in its commit', async () => {
+    const world = await World.start(2);
+    const second = world.thread(1);
+    second.onCommit = () => void second.port?.terminate();
+    expect(await world.apply('1')).toBe('died');
+    expect(world.thread(0).calls).toEqual(['prepare 1', 'commit ']);
     expect(world.lost).toEqual([1]);
   });
 

@@ -42,8 +42,8 @@ interface Thread {
 }
 
 /**
- * `died`: a thread ended with the change, at the unit named if it is known. When that was in its commit, other threads
- * serve the change already; nobody was told, and what is applied next decides.
+ * `died`: a thread ended with the change, at the unit named if it is known. When that was in its commit, and another
+ * went ahead of it, other threads serve the change already; nobody was told, and what is applied next decides.
  */
 export type ApplyOutcome =
   | { readonly died: false; readonly rejected: readonly Rejection[] }
@@ -171,14 +171,21 @@ export class ThreadGroup implements AsyncDisposable {
       return { died: true, unit: this.culprit(threads, steps, answers) };
     }
     const rejected = union(answers.flatMap((answer) => (answer?.type === 'prepared' ? answer.rejected : [])));
-    const commits = await Promise.all(
-      threads.map((thread) => {
-        thread.port.post({ type: 'commit', id, rejected });
-        return this.wait(thread, `committed ${id}`, this.answerTimeoutMs);
-      }),
-    );
+    // One goes ahead: a change that ends whoever puts it in place costs that thread, not all of them at once.
+    const [ahead, ...others] = threads;
+    const commits = ahead === undefined ? [] : [await this.commit(ahead, id, rejected)];
+    if (commits.includes(null)) {
+      for (const thread of others) thread.port.post({ type: 'abort', id });
+      return { died: true, unit: this.culprit(threads.slice(0, 1), steps, commits) };
+    }
+    commits.push(...(await Promise.all(others.map((thread) => this.commit(thread, id, rejected)))));
     if (commits.includes(null)) return { died: true, unit: this.culprit(threads, steps, commits) };
     return { died: false, rejected };
+  }
+
+  private commit(thread: Thread, id: number, rejected: readonly Rejection[]): Promise<FromThread | null> {
+    thread.port.post({ type: 'commit', id, rejected });
+    return this.wait(thread, `committed ${id}`, this.answerTimeoutMs);
   }
 
   /** The unit that a thread without an answer ended with. */

@@ -34,7 +34,7 @@ export async function wrk({ port, path: target, connections, seconds, hosts, dir
 
 /** Sends exactly `count` requests; resolves to how many were answered 2xx. */
 export async function exactly(count: number, port: number, target: string, host: string): Promise<number> {
-  const headers = host === '' ? [] : ['-H', `Host: ${host}`];
+  const headers = host === '' ? [] : ['-H', `:authority: ${host}`];
   const args = ['--h1', '-n', String(count), '-c', '32', '-t', '1', ...headers];
   const text = await run(['h2load', ...args, `http://127.0.0.1:${port}${target}`]);
   return Number(/status codes: (\d+) 2xx/.exec(text)?.[1] ?? 0);

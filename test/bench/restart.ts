@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LiveChange, UnitChange } from '#proxy/contract/messages.ts';
+import { operatorName, type LiveChange, type UnitChange } from '#proxy/contract/messages.ts';
 import { unitKinds } from '#proxy/contract/units.ts';
 import type { UnitSink } from '#proxy/sources/source.ts';
 import { streamSource } from '#proxy/sources/stream.ts';
@@ -35,7 +35,7 @@ export async function restartBytes(routes: number, sessions: number): Promise<Re
     for (const [n, sink] of tables.entries()) {
       const source = streamSource({
         addresses: [`127.0.0.1:${relay.port}`],
-        serverName: 'easegress-operator',
+        serverName: operatorName,
         readCa: () => readFile(path.join(dir, 'operator', 'ca.pem'), 'utf8'),
         readToken: async () => (await readFile(path.join(dir, 'operator', 'token'), 'utf8')).trim(),
         self: { name: `bench-${n}`, build: 'bench', unitKinds: Object.keys(unitKinds), filterKinds: [] },

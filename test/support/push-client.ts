@@ -3,7 +3,7 @@
 
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { encodeMessage, MessageDecoder } from '#proxy/contract/framing.ts';
-import { streamPath, toProxy, type ToOperator, type ToProxy } from '#proxy/contract/messages.ts';
+import { operatorName, streamPath, toProxy, type ToOperator, type ToProxy } from '#proxy/contract/messages.ts';
 
 export interface PushClientOptions {
   readonly port: number;
@@ -27,7 +27,7 @@ export class PushClient implements AsyncDisposable {
   private over = false;
 
   constructor(options: PushClientOptions) {
-    const { port, ca, token, servername = 'easegress-operator', path = streamPath } = options;
+    const { port, ca, token, servername = operatorName, path = streamPath } = options;
     this.session = connect(`https://127.0.0.1:${port}`, { ca, servername });
     const headers = { ':method': 'POST', ':path': path, authorization: `Bearer ${token}`, ...options.headers };
     this.stream = this.session.request(headers, { endStream: false });

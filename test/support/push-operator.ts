@@ -4,10 +4,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openAuthority, operatorName } from '#operator/publish/identity/authority.ts';
+import { openAuthority } from '#operator/publish/identity/authority.ts';
 import { tokenFileVerifier } from '#operator/publish/identity/token-file.ts';
 import { startPushServer, type PushServer, type PushServerOptions } from '#operator/publish/server.ts';
 import { Sessions, type SessionsOptions } from '#operator/publish/sessions.ts';
+import { operatorName } from '#proxy/contract/messages.ts';
 import { logTo } from '#proxy/process/log.ts';
 import { StreamSource, streamTimes, type StreamSourceOptions } from '#proxy/sources/stream.ts';
 

@@ -4,6 +4,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { operatorName } from '#proxy/contract/messages.ts';
 import {
   createAuthority,
   issueServer,
@@ -12,8 +13,6 @@ import {
 } from '#proxy/primitives/crypto/certificate.ts';
 import { createPrivateFile, readPrivateFile } from './private-file.ts';
 
-/** The name that proxies expect in the server's certificate, whatever address they reached it by. */
-export const operatorName = 'easegress-operator';
 const authorityName = 'easegress';
 const day = 86_400_000;
 

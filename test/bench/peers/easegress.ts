@@ -13,9 +13,9 @@ export const easegress: Peer = {
     const folder = path.join(dir, 'manifests');
     mkdirSync(folder, { recursive: true });
     const names = hosts === 0 ? [''] : hostNames(hosts);
-    for (const [i, host] of names.entries()) {
-      writeFileSync(path.join(folder, `route-${i}.yaml`), route(`r${i}`, host, port, upstreamPort));
-    }
+    writeFileSync(path.join(folder, 'origin.yaml'), pipeline(upstreamPort));
+    for (const [i, host] of names.entries())
+      writeFileSync(path.join(folder, `route-${i}.yaml`), server(`r${i}`, host, port));
     return [
       process.execPath,
       cli,
@@ -32,8 +32,8 @@ export const easegress: Peer = {
   },
 };
 
-/** One HTTPServer and its Pipeline, as a user would write them. */
-export function route(name: string, host: string, port: number, upstreamPort: number): string {
+/** One HTTPServer, as a user would write it; like the other gateways', all hosts share one upstream. */
+function server(name: string, host: string, port: number): string {
   return `apiVersion: easegress.megaease.com/v1alpha1
 kind: HTTPServer
 metadata: { name: ${name} }
@@ -44,11 +44,14 @@ spec:
   rules:
   - ${host === '' ? '' : `host: ${host}\n    `}paths:
     - pathPrefix: /
-      backend: ${name}
----
-apiVersion: easegress.megaease.com/v1alpha1
+      backend: origin
+`;
+}
+
+function pipeline(upstreamPort: number): string {
+  return `apiVersion: easegress.megaease.com/v1alpha1
 kind: Pipeline
-metadata: { name: ${name} }
+metadata: { name: origin }
 spec:
   filters:
   - name: proxy

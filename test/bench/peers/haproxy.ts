@@ -11,7 +11,7 @@ export const haproxy: Peer = {
     writeFileSync(
       map,
       hostNames(hosts)
-        .map((host, i) => `${host} origin${i}`)
+        .map((host) => `${host} origin`)
         .join('\n') + '\n',
     );
     const backend = (name: string): string =>
@@ -34,13 +34,7 @@ defaults
 frontend main
   bind 127.0.0.1:${port} backlog 4096
 ${hosts === 0 ? '  default_backend origin' : `  use_backend %[req.hdr(host),lower,map_str(${map})]`}
-${
-  hosts === 0
-    ? backend('origin')
-    : hostNames(hosts)
-        .map((_, i) => backend(`origin${i}`))
-        .join('\n')
-}
+${backend('origin')}
 `,
     );
     return ['sh', '-c', `exec haproxy -db -f ${file} >> ${logFile}`];
