@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { connect as tlsConnect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import type { Exchange } from '#proxy/exchange/exchange.ts';
+import { ProxyError } from '#proxy/exchange/error.ts';
+import type { Body, Exchange } from '#proxy/exchange/exchange.ts';
+import { HeaderList } from '#proxy/exchange/headers.ts';
 import type { CertificateContent, TlsContent } from '#proxy/contract/units.ts';
 import type { KeyedCertificate } from '#proxy/primitives/crypto/certificate.ts';
 import { newTicketSecret, ticketKeys } from '#proxy/primitives/crypto/ticket-keys.ts';
@@ -87,6 +89,13 @@ describe('an https listener', () => {
     expect((await askTls({ port, ecdhCurve: 'X25519' })).error).not.toBe('');
     expect((await askTls({ port, ecdhCurve: 'prime256v1' })).error).toBe('');
     expect((await askTls({ port, maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA' })).error).not.toBe('');
+  });
+
+  it('resets the connection when an answer breaks off, so that nobody takes a part for the whole', async () => {
+    await using kit = await start(both, { defaultCertificate: 'c/a' }, { handler: breakOff });
+    const got = await askTls({ port: kit.listener.port });
+    expect(got.error).toBe('ECONNRESET');
+    await kit.until(() => kit.connections[0] === 0);
   });
 
   it('refuses another handshake within a connection', async () => {
@@ -301,6 +310,21 @@ function bare(session: Buffer | null): Buffer | undefined {
   return session?.subarray(session.indexOf(Buffer.from([0x30, 0x82])));
 }
 
+/** Answers until close and fails in the middle. */
+function breakOff(exchange: Exchange): void {
+  const body: Body = {
+    length: -1,
+    start(sink) {
+      sink.chunk(Buffer.from('half'));
+      setImmediate(() => sink.error(new ProxyError('UpstreamReset', 'gone')));
+    },
+    pause: () => undefined,
+    resume: () => undefined,
+    cancel: () => undefined,
+  };
+  exchange.respond({ status: 200, reason: '', headers: new HeaderList() }, body);
+}
+
 function pair({ certificate, key }: KeyedCertificate): { readonly cert: string; readonly key: string } {
   return { cert: certificate, key };
 }
@@ -331,6 +355,7 @@ interface KitOptions {
   readonly secret?: Uint8Array;
   readonly now?: () => number;
   readonly limits?: Partial<ConnectionLimits>;
+  readonly handler?: (exchange: Exchange) => void;
 }
 
 async function start(certificates: Certificates, tls: Partial<TlsContent>, options: KitOptions = {}): Promise<Kit> {
@@ -351,7 +376,8 @@ async function start(certificates: Certificates, tls: Partial<TlsContent>, optio
     connections,
     handler(exchange) {
       exchanges.push(exchange);
-      answer(exchange, `${exchange.head.scheme} ${exchange.peer.tls?.servername ?? ''}`);
+      if (options.handler !== undefined) options.handler(exchange);
+      else answer(exchange, `${exchange.head.scheme} ${exchange.peer.tls?.servername ?? ''}`);
     },
     tls: {
       listener: options.listener ?? 'listener/test',
