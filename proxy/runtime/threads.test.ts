@@ -53,6 +53,7 @@ class World {
   /** In order of their start. */
   readonly threads: ScriptedThread[] = [];
   readonly lost: number[] = [];
+  readonly lines: { level: string; fields: object; message: string }[] = [];
   fatal: Error | null = null;
   table = 'table-0';
   /** Called for each thread before it starts. */
@@ -70,7 +71,7 @@ class World {
         return thread.port;
       },
       full: () => ({ ...empty, change: { ...empty.change, version: this.table } }),
-      log: logTo(() => undefined),
+      log: logTo((level, fields, message) => void this.lines.push({ level, fields, message })),
       now: this.clock.now,
       timer: this.clock.timer,
       lost: (index) => void this.lost.push(index),
@@ -183,6 +184,19 @@ describe('a group of threads', () => {
     await world.group.started();
     expect(world.thread(2).calls).toEqual(['prepare 7', 'commit ']);
     expect([world.group.serving, world.group.restarts]).toEqual([2, 1]);
+  });
+
+  it('says when one that was started again serves, and nothing of the first start', async () => {
+    const world = await World.start(2);
+    expect(world.lines).toEqual([]);
+    await world.group.kill(1);
+    world.clock.advance(100);
+    await world.group.started();
+    expect(world.lines.at(-1)).toEqual({
+      level: 'info',
+      fields: { thread: 1 },
+      message: 'data thread serves again',
+    });
   });
 
   it('waits longer each time', async () => {

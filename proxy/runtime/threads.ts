@@ -32,6 +32,8 @@ export interface ThreadGroupOptions {
 
 interface Thread {
   readonly index: number;
+  /** Another one had its place before. */
+  readonly restarted: boolean;
   port: ThreadPort;
   serving: boolean;
   ended: boolean;
@@ -206,6 +208,7 @@ export class ThreadGroup implements AsyncDisposable {
     const port = this.options.start(index);
     const thread: Thread = {
       index,
+      restarted: this.restarts > 0,
       port,
       serving: false,
       ended: false,
@@ -247,6 +250,7 @@ export class ThreadGroup implements AsyncDisposable {
       this.options.log.error({ thread: thread.index, units }, 'data thread started without some units');
     }
     thread.serving = true;
+    if (thread.restarted) this.options.log.info({ thread: thread.index }, 'data thread serves again');
     if (this.serving < this.threads.length) return;
     for (const { resolve } of this.starting.splice(0)) resolve();
   }

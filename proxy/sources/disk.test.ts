@@ -113,13 +113,27 @@ describe('the journal of units', () => {
     expect([...(await loadUnits(dir, log)).units.keys()]).toEqual(['a', 'b']);
   });
 
-  it('starts empty with one line on another version or garbage', async () => {
-    for (const text of ['easegress-units 1 protocol 99\nrest', 'x', '']) {
-      lines.length = 0;
-      await writeFile(path.join(dir, 'units.journal'), text);
-      expect(await loadUnits(dir, log)).toEqual({ version: '', units: new Map() });
-      expect(lines).toEqual(['units on disk are of another version; starting empty']);
-    }
+  it.each([
+    ['easegress-units 1 protocol 99\nrest', 'are of another version'],
+    ['easegress-units 2\n', 'are of another version'],
+    ['easegress-units 1 prot', 'are corrupt'],
+    ['x', 'are corrupt'],
+    ['', 'are corrupt'],
+  ])('starts empty on %j and says that units on disk %s', async (text, what) => {
+    await writeFile(path.join(dir, 'units.journal'), text);
+    expect(await loadUnits(dir, log)).toEqual({ version: '', units: new Map() });
+    expect(lines).toEqual([`units on disk ${what}; starting empty`]);
+  });
+
+  it('says so when it drops an end that is torn', async () => {
+    const file = path.join(dir, 'units.journal');
+    const [record = Buffer.alloc(0)] = encodeChange({ version: '1', upserts: [unit('a', '1')], removes: [] });
+    await writeFile(file, Buffer.concat([journalHeader, record]));
+    await loadUnits(dir, log);
+    expect(lines).toEqual([]);
+    await writeFile(file, Buffer.concat([journalHeader, record, Buffer.from('torn')]));
+    expect([...(await loadUnits(dir, log)).units.keys()]).toEqual(['a']);
+    expect(lines).toEqual(['the end of the units on disk is torn or corrupt and was dropped']);
   });
 
   it('writes again by itself when the disk does, also when no change comes', async () => {

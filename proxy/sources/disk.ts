@@ -7,7 +7,14 @@ import { chmod, mkdir, open, readFile, rename, rm, type FileHandle } from 'node:
 import path from 'node:path';
 import type { WireUnit } from '#proxy/contract/messages.ts';
 import type { Log } from '#proxy/process/log.ts';
-import { decodeJournal, encodeChange, journalHeader, type JournalDelta, type JournalState } from './journal-format.ts';
+import {
+  decodeJournal,
+  encodeChange,
+  isJournal,
+  journalHeader,
+  type JournalDelta,
+  type JournalState,
+} from './journal-format.ts';
 
 export interface JournalOptions {
   readonly dir: string;
@@ -41,9 +48,17 @@ const retryAfterMs = 10_000;
 export async function loadUnits(dir: string, log: Log): Promise<JournalState> {
   const file = path.join(dir, fileName);
   try {
-    const decoded = decodeJournal(await readFile(file));
-    if (decoded !== null) return decoded.state;
-    log.warn({ file }, 'units on disk are of another version; starting empty');
+    const bytes = await readFile(file);
+    const decoded = decodeJournal(bytes);
+    if (decoded === null && isJournal(bytes)) {
+      log.warn({ file }, 'units on disk are of another version; starting empty');
+    } else if (decoded === null) {
+      log.warn({ file, bytes: bytes.length }, 'units on disk are corrupt; starting empty');
+    } else {
+      const dropped = bytes.length - decoded.validBytes;
+      if (dropped > 0) log.warn({ file, dropped }, 'the end of the units on disk is torn or corrupt and was dropped');
+      return decoded.state;
+    }
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') log.warn({ file, err: error }, 'units on disk cannot be read; starting empty');
   }

@@ -22,7 +22,8 @@ export interface JournalState {
   readonly units: Map<string, WireUnit>;
 }
 
-export const journalHeader = Buffer.from(`easegress-units 1 protocol ${protocolVersion.major}\n`);
+const anyHeader = Buffer.from('easegress-units ');
+export const journalHeader = Buffer.from(`${anyHeader.toString()}1 protocol ${protocolVersion.major}\n`);
 
 const prefixBytes = 8;
 /** Units in one record: keeps a record far below the length field and the work per turn small. */
@@ -50,6 +51,11 @@ export interface DecodedJournal {
   readonly state: JournalState;
   /** Length of the header and the whole groups: where the next record goes. */
   readonly validBytes: number;
+}
+
+/** Whether it is a journal at all, of whatever version. */
+export function isJournal(bytes: Buffer): boolean {
+  return bytes.subarray(0, anyHeader.length).equals(anyHeader) && bytes.includes('\n');
 }
 
 /** null when it is no journal of this version at all. */

@@ -70,8 +70,10 @@ describe('clients that hang up', () => {
     expect(await world.get(port, '/')).toMatchObject({ status: 200, body: 'ok' });
     const line = await world.logged('/hung-up');
     expect(line).toMatchObject({ 'error.type': 'ClientAbort', 'easegress.layer': 'listener' });
-    expect(line['easegress.upstreams']).toBe(undefined);
-    const calls = (await world.metrics()).filter((text) => text.startsWith('easegress_upstream_requests_total{'));
+    expect(line['easegress.upstreams']).toMatchObject([{ status: 0, error: 'ClientAbort' }]);
+    const lines = await world.metrics();
+    const calls = lines.filter((text) => text.startsWith('easegress_upstream_requests_total{'));
+    expect(calls.find((text) => text.includes('code_class="none"'))).toMatch(/ 64$/);
     expect(calls.some((text) => text.includes('code_class="2xx"'))).toBe(true);
     expect(calls.filter((text) => text.includes('code_class="5xx"'))).toEqual([]);
   });

@@ -433,7 +433,7 @@ describe('the request', () => {
 });
 
 describe('a client that goes away', () => {
-  it('cancels the call: 499, clientError, no note about the upstream', async () => {
+  it('cancels the call: 499, clientError, and a note that it was given up', async () => {
     const upstream = new FakeUpstream();
     const { ctx, done } = start({ upstreams: { 'pools[0]': upstream } });
     const cause = new ProxyError('ClientAbort', 'gone');
@@ -441,7 +441,16 @@ describe('a client that goes away', () => {
     await done;
     expect(upstream.cancelled).toEqual([cause]);
     expect(outcome(ctx)).toEqual([499, 'proxy0(clientError)']);
-    expect(ctx.upstreamNotes).toBe(null);
+    expect(ctx.upstreamNotes).toMatchObject([{ upstream: 'upstream/fake', status: 0, error: 'ClientAbort' }]);
+  });
+
+  it('is noted with the endpoint that it waited for', async () => {
+    const raw = await origin('');
+    const { ctx, done } = start({ upstreams: { 'pools[0]': raw.port } });
+    await raw.waitForRequests(1);
+    ctx.abort(new ProxyError('ClientAbort', 'gone'));
+    await done;
+    expect(ctx.upstreamNotes).toMatchObject([{ endpoint: `127.0.0.1:${raw.port}`, error: 'ClientAbort' }]);
   });
 
   it('is nothing to the next 64 requests', async () => {

@@ -4,7 +4,7 @@
 //
 //   choose pool ─▶ upstream.send ─┬─▶ head ──▶ `` or failureCode       body flows to the client
 //                                 ├─▶ error ─▶ answer with its status, result by who is to blame
-//                                 └── client gone ─▶ cancel, clientError (never counted against the upstream)
+//                                 └── client gone ─▶ cancel, clientError (noted as given up; no fault of the upstream)
 
 import { ProxyError } from '#proxy/exchange/error.ts';
 import type { Body, ResponseHead } from '#proxy/exchange/exchange.ts';
@@ -126,7 +126,7 @@ class ProxyCall implements UpstreamCallbacks {
 
   private aborted(cause: ProxyError): void {
     if (this.over) return;
-    this.over = true;
+    this.end(0, cause);
     this.call?.cancel(cause);
     this.ctx.complete(fail(this.ctx, cause));
   }
