@@ -172,10 +172,6 @@ describe('compile', () => {
   });
 });
 
-function samePort(a: RawObject, b: RawObject): boolean {
-  return b.kind !== 'HTTPServer' || a.spec['port'] === b.spec['port'];
-}
-
 function hashed(seed: number, text: string): number {
   let sum = seed | 0;
   for (const letter of text) sum = Math.imul(sum ^ letter.charCodeAt(0), 16_777_619);
