@@ -90,6 +90,8 @@ describe('a proxy', () => {
     expect(text).toContain('easegress_http_requests_total{listener="default/127.0.0.1:0",code_class="2xx"} 4\n');
     expect(text).toContain('easegress_http_requests_total{listener="default/127.0.0.1:0",code_class="4xx"} 1\n');
     expect(text).toContain('easegress_pipeline_requests_total{pipeline="a",code_class="2xx"} 4\n');
+    expect(text).toContain('easegress_http_errors_total{code="NoRoute",layer="router"} 1\n');
+    expect(text).toContain('easegress_http_errors_total{code="Internal",layer="internal"} 0\n');
     expect(text).toContain('easegress_proxy_stale 0\n');
     expect(text).toContain('easegress_proxy_units 4\n');
     await proxy.drain();

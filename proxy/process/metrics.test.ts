@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from './metrics.ts';
-import { SeriesPages, count, pageBytes, slotsPerPage } from './series.ts';
+import { SeriesPages, addOne, cell, count, pageBytes, slotsPerPage } from './series.ts';
 import { SeriesTable, type SeriesFamily } from './series-table.ts';
 
 const route: SeriesFamily = { prefix: 'easegress_route', label: 'route', what: 'taken by the route', bytes: true };
@@ -9,6 +9,7 @@ const upstream: SeriesFamily = {
   label: 'upstream',
   what: 'sent to the upstream',
   bytes: false,
+  failures: ['Refused', 'Late'],
 };
 
 function createTable(cap = 1000, threads = 2): { table: SeriesTable; clock: { now: number }; pages: SeriesPages[] } {
@@ -72,6 +73,26 @@ describe('request counters', () => {
     const page = text(world.table);
     expect(page).toContain('easegress_upstream_requests_total{upstream="b",code_class="2xx"} 1');
     expect(page).not.toContain('route="');
+  });
+
+  it('shows of the reasons of failure those that occurred, and forgets them with the name', () => {
+    const world = createTable();
+    add(world, 'a', upstream);
+    for (const pages of world.pages) {
+      count(pages.handle('a'), { ...ok, status: 0 });
+      addOne(pages.handle('a'), cell.failure + 1);
+    }
+    const failures = (): string[] =>
+      text(world.table)
+        .split('\n')
+        .filter((line) => line.startsWith('easegress_upstream_failures_total{'));
+    expect(failures()).toEqual(['easegress_upstream_failures_total{upstream="a",reason="Late"} 2']);
+    world.table.remove('a');
+    world.clock.now += 300_000;
+    expect(world.table.expire()).toEqual(['a']);
+    add(world, 'b', upstream);
+    count((world.pages[0] as SeriesPages).handle('b'), ok);
+    expect(failures()).toEqual([]);
   });
 
   it('takes as many pages as there are names', () => {

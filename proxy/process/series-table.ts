@@ -1,8 +1,8 @@
 // Main's side of the request counters: which name has which slot, and the sums over all threads as text. Every family
-// has one label for the name and at most one more; there is no cross product, so the number of series grows with the
-// number of names only. Names beyond the cap are counted in nobody's slot, and a metric says how many they are.
+// has one label for the name and at most one more, from a closed set; there is no cross product, so the number of series
+// grows with the number of names only. Names beyond the cap are counted in nobody's slot, and a metric says how many they are.
 
-import { cell, durationBuckets, firstSlot, pageBytes, slotsPerPage, threadSlot } from './series.ts';
+import { cell, durationBuckets, errorSlot, firstSlot, pageBytes, slotsPerPage, threadSlot } from './series.ts';
 import { escapeLabel, familyHead, numberText, type Collector } from './metrics.ts';
 
 export interface SeriesFamily {
@@ -14,6 +14,8 @@ export interface SeriesFamily {
   readonly what: string;
   /** Whether bytes are counted for it. */
   readonly bytes: boolean;
+  /** Reasons of failure that are counted for it, in the order of their cells; 11 at most. */
+  readonly failures?: readonly string[];
 }
 
 interface Slot {
@@ -119,6 +121,11 @@ export class SeriesTable {
     return this.sum(threadSlot)[index] ?? 0;
   }
 
+  /** Requests that ended with one error, in all threads. */
+  errorTotal(index: number): number {
+    return this.sum(errorSlot)[index] ?? 0;
+  }
+
   /** One of a thread's own cells, also when the thread has ended. */
   threadValue(thread: number, index: number): number {
     const page = this.threads[thread]?.[0];
@@ -163,7 +170,8 @@ export class SeriesTable {
     const durations: string[] = [];
     const received: string[] = [];
     const sent: string[] = [];
-    const { prefix } = family;
+    const failed: string[] = [];
+    const { prefix, failures = [] } = family;
     for (const slot of this.slots.values()) {
       if (slot.family !== family) continue;
       const cells = this.sum(slot.index);
@@ -171,6 +179,7 @@ export class SeriesTable {
       const total = bucketLines(cells, `${prefix}_request_duration_seconds`, label, durations);
       if (total === 0) continue;
       codeLines(cells, `${prefix}_requests_total`, label, requests);
+      failureLines(cells, { name: `${prefix}_failures_total`, label, reasons: failures }, failed);
       received.push(`${prefix}_received_bytes_total{${label}} ${numberText(at(cells, cell.bytesIn))}\n`);
       sent.push(`${prefix}_sent_bytes_total{${label}} ${numberText(at(cells, cell.bytesOut))}\n`);
     }
@@ -184,6 +193,14 @@ export class SeriesTable {
     const duration = { name: `${prefix}_request_duration_seconds`, help: `Time that requests ${what} took.` };
     familyHead(out, duration, 'histogram');
     out.push(...durations);
+    if (failures.length > 0) {
+      familyHead(
+        out,
+        { name: `${prefix}_failures_total`, help: `Requests ${what} that failed, by reason.` },
+        'counter',
+      );
+      out.push(...failed);
+    }
     if (!family.bytes) return;
     familyHead(out, { name: `${prefix}_received_bytes_total`, help: `Bytes received in requests ${what}.` }, 'counter');
     out.push(...received);
@@ -197,6 +214,17 @@ function codeLines(cells: Float64Array, name: string, label: string, out: string
     const value = at(cells, cell.code + codeClass);
     if (value === 0) continue;
     out.push(`${name}{${label},code_class="${codeClass === 0 ? 'none' : `${codeClass}xx`}"} ${numberText(value)}\n`);
+  }
+}
+
+function failureLines(
+  cells: Float64Array,
+  { name, label, reasons }: { readonly name: string; readonly label: string; readonly reasons: readonly string[] },
+  out: string[],
+): void {
+  for (const [index, reason] of reasons.entries()) {
+    const value = at(cells, cell.failure + index);
+    if (value > 0) out.push(`${name}{${label},reason="${reason}"} ${numberText(value)}\n`);
   }
 }
 

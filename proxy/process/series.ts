@@ -3,24 +3,26 @@
 // two threads write the same word and no atomic is needed; main may read a sum that is a few requests old.
 //
 // Slot 0 is the sink: what got no slot of its own (the cap was reached) is counted there and shown nowhere else.
-// Slot 1 holds the thread's own counters.
+// Slot 1 holds the thread's own counters, slot 2 how many requests ended with which error.
 
 export const slotsPerPage = 256;
 export const sinkSlot = 0;
 export const threadSlot = 1;
-export const firstSlot = 2;
+export const errorSlot = 2;
+export const firstSlot = 3;
 
 /** Upper bounds of the histogram, in seconds; one more bucket above them. */
 export const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
-/** Cells of a slot. Codes: 0 = no answer, 1 to 5 = 1xx to 5xx. */
+/** Cells of a slot. Codes: 0 = no answer, 1 to 5 = 1xx to 5xx. From `failure` on, one for each reason of the family. */
 export const cell = {
   code: 0,
   bytesIn: 6,
   bytesOut: 7,
   durationSum: 8,
   bucket: 9,
-  perSlot: 24,
+  failure: 21,
+  perSlot: 32,
 } as const;
 
 /** Cells of slot 1. `building` is no counter: 1 + the place in its change of the unit that is built or put in place. */
@@ -74,8 +76,8 @@ export function count(handle: SeriesHandle, measured: Measured): void {
   cells[bucket] = (cells[bucket] as number) + 1;
 }
 
-/** Cells of slot 1. */
-export function countOne({ cells, base }: SeriesHandle, index: number): void {
+/** Adds to one cell of a slot. */
+export function addOne({ cells, base }: SeriesHandle, index: number): void {
   cells[base + index] = (cells[base + index] as number) + 1;
 }
 
@@ -91,6 +93,7 @@ export class SeriesPages {
   private readonly handles = new Map<string, SeriesHandle>();
   private readonly sink: SeriesHandle;
   readonly thread: SeriesHandle;
+  readonly errors: SeriesHandle;
 
   /** `first` is page 0, which every thread gets at its start. */
   constructor(first: SharedArrayBuffer) {
@@ -98,6 +101,7 @@ export class SeriesPages {
     this.pages.push(cells);
     this.sink = { cells, base: sinkSlot * cell.perSlot };
     this.thread = { cells, base: threadSlot * cell.perSlot };
+    this.errors = { cells, base: errorSlot * cell.perSlot };
   }
 
   /** Pages come in order and are never taken back. */

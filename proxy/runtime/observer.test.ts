@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeaderList } from '#proxy/exchange/headers.ts';
-import { SeriesPages, cell, pageBytes, threadCell } from '#proxy/process/series.ts';
+import { SeriesPages, cell, firstSlot, pageBytes, threadCell } from '#proxy/process/series.ts';
+import { errorCodes, upstreamReasons } from './failures.ts';
 import { LogWriter } from './log-writer.ts';
 import { countLines, createObserver } from './observer.ts';
 import type { RequestRecord } from './record.ts';
@@ -45,7 +46,7 @@ const names = ['listener/a', 'owner/a', 'rule/a/0', 'pipeline/a', 'upstream/a'];
 
 function createSeries(): SeriesPages {
   const series = new SeriesPages(new SharedArrayBuffer(pageBytes));
-  names.forEach((name, index) => series.assign(name, index + 2));
+  names.forEach((name, index) => series.assign(name, index + firstSlot));
   return series;
 }
 
@@ -66,6 +67,27 @@ describe('the observer of requests', () => {
     createObserver(series, null, 'text').done(record);
     for (const name of names.slice(0, 4)) expect(codes(series, name)).toEqual([0, 0, 0, 0, 0, 1]);
     expect(codes(series, 'upstream/a')).toEqual([1, 0, 0, 0, 0, 1]);
+  });
+
+  it('counts the error of a request, and of a call what was the upstream’s failure', () => {
+    const series = createSeries();
+    const observer = createObserver(series, null, 'text');
+    observer.done(record);
+    const given = { upstream: 'upstream/a', title: '', endpoint: '', status: 0, durationMs: 1 };
+    observer.done({ ...record, error: 'ClientAbort', upstreams: [{ ...given, error: 'ClientAbort' }] });
+    observer.done({ ...record, error: null, upstreams: [] });
+    const { cells, base } = series.errors;
+    const errors = errorCodes.filter((_, index) => cells[base + index] === 1);
+    expect(errors).toEqual(['ClientAbort', 'ConnectFailed']);
+    const upstream = series.handle('upstream/a');
+    const failures = upstream.cells.subarray(upstream.base + cell.failure, upstream.base + cell.perSlot);
+    expect(upstreamReasons.filter((_, index) => failures[index] === 1)).toEqual(['ConnectFailed']);
+    expect(failures.reduce((sum, value) => sum + value, 0)).toBe(1);
+  });
+
+  it('has a cell for every error and every reason', () => {
+    expect(errorCodes.length).toBeLessThanOrEqual(cell.perSlot);
+    expect(upstreamReasons.length).toBeLessThanOrEqual(cell.perSlot - cell.failure);
   });
 
   it('counts nothing for what took no part', () => {

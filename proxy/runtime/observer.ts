@@ -1,9 +1,10 @@
-// What happens when a request is over: it is counted for its listener, owner, route, pipeline and upstreams, and its
+// What happens when a request is over: it is counted for its listener, owner, route, pipeline, upstreams and error, and its
 // line goes to the access log. Called once per request by the request path; costs a few look-ups and additions.
 
 import { count, threadCell, type SeriesPages } from '#proxy/process/series.ts';
 import { formatJson } from './access-log-json.ts';
 import { formatText } from './access-log-text.ts';
+import { countError, countFailure } from './failures.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { RequestObserver, RequestRecord } from './record.ts';
 
@@ -33,8 +34,11 @@ function countAll(record: RequestRecord, series: SeriesPages): void {
   if (record.owner !== '') count(series.handle(record.owner), record);
   if (record.rule !== '') count(series.handle(record.rule), record);
   if (record.pipeline !== '') count(series.handle(record.pipeline), record);
+  if (record.error !== null) countError(series.errors, record.error);
   for (const note of record.upstreams) {
-    count(series.handle(note.upstream), {
+    const upstream = series.handle(note.upstream);
+    if (note.error !== null) countFailure(upstream, note.error);
+    count(upstream, {
       status: note.status,
       durationMs: note.durationMs,
       bytesIn: 0,

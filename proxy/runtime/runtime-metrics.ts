@@ -1,8 +1,10 @@
 // The proxy's own figures beside those of requests: what it has, what went wrong, how stale it is.
 
 import type { WireUnit } from '#proxy/contract/messages.ts';
+import { proxyErrors } from '#proxy/exchange/error.ts';
 import type { Metrics } from '#proxy/process/metrics.ts';
 import { threadCell, turnedAwayCells } from '#proxy/process/series.ts';
+import { errorCodes } from './failures.ts';
 import type { Runtime } from './runtime.ts';
 import { labelOf } from './series-names.ts';
 import type { StreamStatus } from '#proxy/sources/source.ts';
@@ -33,6 +35,10 @@ export function registerMetrics(metrics: Metrics, { runtime, series }: Serving):
       [{ what: 'request' }, series.threadTotal(threadCell.shedRequests)],
       [{ what: 'head' }, series.threadTotal(threadCell.shedHeads)],
     ],
+  );
+  metrics.counter(
+    { name: 'easegress_http_errors_total', help: 'Requests that ended with an error, by cause and by who found it.' },
+    () => errorCodes.map((code, index) => [{ code, layer: proxyErrors[code].layer }, series.errorTotal(index)]),
   );
   metrics.gauge(
     { name: 'easegress_proxy_units', help: 'Units that the proxy runs.' },

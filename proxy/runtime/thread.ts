@@ -9,7 +9,7 @@ import type { ConnectionLimits } from '#proxy/http1/limits.ts';
 import { CidrSet } from '#proxy/primitives/ip.ts';
 import { logTo, type Log } from '#proxy/process/log.ts';
 import { AddressPlaces } from '#proxy/listeners/address-places.ts';
-import { countOne, SeriesPages, threadCell, turnedAwayCells } from '#proxy/process/series.ts';
+import { addOne, SeriesPages, threadCell, turnedAwayCells } from '#proxy/process/series.ts';
 import { allowAll, clusterConnectPolicy } from '#proxy/upstream/connect-policy.ts';
 import { createDataPlane } from './data-plane.ts';
 import { LogWriter } from './log-writer.ts';
@@ -62,7 +62,7 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
       random: Math.random,
       connectPolicy,
       bodyIdleMs: start.upstreamIdle ?? 0,
-      onStalled: () => countOne(series.thread, threadCell.stalledAnswers),
+      onStalled: () => addOne(series.thread, threadCell.stalledAnswers),
     },
     pipeline: {
       filters,
@@ -78,8 +78,8 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
       trustedPeers: new CidrSet(start.trustedPeers),
       relays: new CidrSet(start.proxyProtocolFrom ?? []),
       places: new AddressPlaces(start.maxConnectionsPerAddress ?? 0),
-      onShed: (what) => countOne(series.thread, what === 'head' ? threadCell.shedHeads : threadCell.shedRequests),
-      onTurnedAway: (reason) => countOne(series.thread, turnedAwayCells[reason]),
+      onShed: (what) => addOne(series.thread, what === 'head' ? threadCell.shedHeads : threadCell.shedRequests),
+      onTurnedAway: (reason) => addOne(series.thread, turnedAwayCells[reason]),
       graceMs: start.graceMs,
       limits: start.limits ?? {},
       ticketSecret: start.ticketSecret,

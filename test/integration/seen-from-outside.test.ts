@@ -44,6 +44,14 @@ describe('what is counted and logged', () => {
       );
     };
     expect(of('easegress_http_requests_total')).toEqual({ '2xx': 40, '4xx': 40, '5xx': 40 });
+    const failures = metrics.filter((line) => /^easegress_(http_errors|upstream_failures)_total\{.* [1-9]/.test(line));
+    expect(failures.map((line) => line.replace(/upstream="[^"]*"/, 'upstream'))).toEqual([
+      'easegress_upstream_failures_total{upstream,reason="ConnectFailed"} 20',
+      'easegress_http_errors_total{code="NoRoute",layer="router"} 20',
+      'easegress_http_errors_total{code="MethodNotAllowed",layer="router"} 20',
+      'easegress_http_errors_total{code="RouteUnavailable",layer="router"} 20',
+      'easegress_http_errors_total{code="ConnectFailed",layer="upstream"} 20',
+    ]);
     expect(metrics).toContain('easegress_access_log_lines_total 120');
     expect(metrics).toContain('easegress_access_log_lines_dropped_total 0');
   });
