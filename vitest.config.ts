@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           setupFiles: ['test/support/property-seed.ts'],
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/{integration,conformance}/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,

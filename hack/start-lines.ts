@@ -4,6 +4,7 @@ import type { AnyUnit, HostMatch, PathContent, RuleContent } from '#proxy/contra
 
 interface Route {
   readonly port: number;
+  readonly scheme: 'http' | 'https';
   readonly host: HostMatch | undefined;
   readonly path: PathContent;
 }
@@ -13,7 +14,7 @@ export function routeLines(units: readonly AnyUnit[], offsets: readonly number[]
   const routes = routesOf(units);
   const ports = [...new Set(routes.map(({ port }) => port))].toSorted((a, b) => a - b);
   return ports.flatMap((port) => [
-    offsets.map((more) => `http://127.0.0.1:${port + more}`).join('  '),
+    offsets.map((more) => `${schemeOf(routes, port)}://127.0.0.1:${port + more}`).join('  '),
     ...routes.filter((route) => route.port === port).map((route) => `  ${describe(route)}`),
   ]);
 }
@@ -40,8 +41,13 @@ export function exampleRequests(units: readonly AnyUnit[], offsets: readonly num
   return chosen.map((route, index) => {
     const more = index === chosen.length - 1 ? (offsets.at(-1) ?? 0) : (offsets[0] ?? 0);
     const host = route.host === undefined ? '' : ` -H 'Host: ${route.host.value}'`;
-    return `curl -i${host} http://127.0.0.1:${route.port + more}${target(route.path)}`;
+    const insecure = route.scheme === 'https' ? ' -k' : '';
+    return `curl -i${insecure}${host} ${route.scheme}://127.0.0.1:${route.port + more}${target(route.path)}`;
   });
+}
+
+function schemeOf(routes: readonly Route[], port: number): string {
+  return routes.find((route) => route.port === port)?.scheme ?? 'http';
 }
 
 function describe({ host, path }: Route): string {
@@ -57,17 +63,17 @@ function routesOf(units: readonly AnyUnit[]): Route[] {
     if (owner.kind !== 'owner') return [];
     const listener = byName.get(owner.content.listener);
     if (listener?.kind !== 'listener') return [];
-    const { port } = listener.content;
+    const { port, protocol } = listener.content;
     return owner.content.rules.flatMap((name) => {
       const rule = byName.get(name);
-      return rule?.kind === 'rule' ? routesOfRule(rule.content, port) : [];
+      return rule?.kind === 'rule' ? routesOfRule(rule.content, { port, scheme: protocol }) : [];
     });
   });
 }
 
-function routesOfRule(rule: RuleContent, port: number): Route[] {
+function routesOfRule(rule: RuleContent, where: Pick<Route, 'port' | 'scheme'>): Route[] {
   const hosts: readonly (HostMatch | undefined)[] = rule.hosts.length === 0 ? [undefined] : rule.hosts;
-  return hosts.flatMap((host) => rule.paths.map((path) => ({ port, host, path })));
+  return hosts.flatMap((host) => rule.paths.map((path) => ({ ...where, host, path })));
 }
 
 function hostText({ kind, value }: HostMatch): string {

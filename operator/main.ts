@@ -49,7 +49,7 @@ export async function startControl({ files, log, print }: ControlOptions): Promi
   await using run = new AsyncDisposableStack();
   const store = createStore();
   const compiler = createCompiler();
-  const statuses = createStatusTable();
+  const statuses = createStatusTable(() => Date.now());
   const timer = (ms: number, fn: () => void): (() => void) => systemClock.timer(ms, fn);
   const reporter = run.use(startReporter({ statuses, store, print, timer }));
   const sessions = new Sessions({ log, build, onAcks: (acks, units) => loop.acked(acks, units) });

@@ -22,6 +22,12 @@ describe('settings of the proxy', () => {
     });
   });
 
+  it('reads networks and a size', () => {
+    const settings = read('--proxy-protocol-from 10.0.0.0/8,::1 --memory-budget 2');
+    expect(settings).toMatchObject({ proxyProtocolFrom: ['10.0.0.0/8', '::1'], memoryBudget: 2 * 1024 * 1024 });
+    expect(read('')).toMatchObject({ memoryBudget: 256 * 1024 * 1024, upstreamIdle: 300_000 });
+  });
+
   it('reads an IPv6 address and one without a host', () => {
     expect(read('--admin [::1]:80').admin).toEqual({ host: '::1', port: 80 });
     expect(read('--admin :80').admin).toEqual({ host: '', port: 80 });
@@ -36,6 +42,10 @@ describe('settings of the proxy', () => {
     ['--treads 2', 'unknown flag --treads; did you mean --threads?'],
     ['--zzzzzzzz', 'unknown flag --zzzzzzzz'],
     ['x', 'unexpected argument x'],
+    [
+      '--proxy-protocol-from 10.0.0.0/8,lb.test',
+      '--proxy-protocol-from: "10.0.0.0/8,lb.test" is not possible; expected IP addresses and CIDR networks',
+    ],
     ['--threads two', '--threads: "two" is not possible; expected a whole number'],
     ['--threads 1000', '--threads: "1000" is not possible; expected a number from 0 to 256'],
     ['--grace 5', '--grace: "5" is not possible; expected a duration such as 500ms or 30s'],

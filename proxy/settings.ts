@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { oneOf, readSettings } from '#proxy/process/flags.ts';
 import { parseDuration } from '#proxy/primitives/duration.ts';
+import { CidrSet } from '#proxy/primitives/ip.ts';
 
 const switchField = z.enum(['true', 'false'], 'true or false').transform((text) => text === 'true');
 
@@ -24,6 +25,18 @@ function durationField() {
 
 function listField() {
   return z.string().transform((text) => text.split(',').filter((item) => item !== ''));
+}
+
+function networksField() {
+  return listField().refine(areNetworks, 'IP addresses and CIDR networks with commas between');
+}
+
+function areNetworks(entries: readonly string[]): boolean {
+  try {
+    return new CidrSet(entries).size >= 0;
+  } catch {
+    return false;
+  }
 }
 
 const addressField = z
@@ -52,9 +65,18 @@ export const proxySettingsSchema = z.strictObject({
   caFile: z.string().default('').describe('file with the certificates that the operator is checked against'),
   ca: z.string().default('').describe('those certificates themselves, as PEM'),
   units: z.string().default('').describe('file with units to serve instead of an operator'),
-  trustedPeers: listField().default([]).describe('CIDRs whose forwarding headers are believed'),
+  trustedPeers: networksField().default([]).describe('CIDRs whose forwarding headers are believed'),
+  proxyProtocolFrom: networksField().default([]).describe('CIDRs whose connections begin with a PROXY header'),
+  maxConnectionsPerAddress: numberField(0, 1_000_000)
+    .prefault('0')
+    .describe('connections of one client address on one data thread; 0 = any number'),
+  memoryBudget: numberField(1, 65_536)
+    .prefault('256')
+    .transform((mebibytes) => mebibytes * 1024 * 1024)
+    .describe('MiB that one data thread keeps for slow clients and whole bodies before it refuses requests'),
+  upstreamIdle: durationField().prefault('5m').describe('time without a byte of an answer that has begun; 0s = any'),
   restrictUpstreams: switchField.prefault('false').describe('refuse upstream addresses of this machine and link'),
-  allowUpstreams: listField().default([]).describe('CIDRs that are allowed all the same'),
+  allowUpstreams: networksField().default([]).describe('CIDRs that are allowed all the same'),
   grace: durationField().prefault('5s').describe('time from the signal during which connections are still accepted'),
   deadline: durationField().prefault('30s').describe('time after it for requests to end'),
   maxSeries: numberField(0, 1_000_000).prefault('20000').describe('names that metrics are kept for'),

@@ -20,13 +20,32 @@ export const rooms: Readonly<Record<string, Room>> = {
   'proxy/exchange': { rooms: [] },
   'proxy/contract': { rooms: ['proxy/primitives'], packages: ['zod'] },
   'proxy/http1': { rooms: ['proxy/exchange', 'proxy/primitives'] },
-  'proxy/listeners': { rooms: ['proxy/exchange', 'proxy/http1', ...contract] },
+  // Of HTTP/1.1 only what is of HTTP at large, and the life of a socket.
+  'proxy/http2': {
+    rooms: [
+      'proxy/exchange',
+      'proxy/primitives',
+      'proxy/http1/authority.ts',
+      'proxy/http1/chars.ts',
+      'proxy/http1/client-exchange.ts',
+      'proxy/http1/client-head.ts',
+      'proxy/http1/clock.ts',
+      'proxy/http1/fields.ts',
+      'proxy/http1/limits.ts',
+      'proxy/http1/response-head.ts',
+      'proxy/http1/server-context.ts',
+      'proxy/http1/socket-events.ts',
+    ],
+  },
+  'proxy/listeners': { rooms: ['proxy/exchange', 'proxy/http1', 'proxy/http2', ...contract] },
   'proxy/router': { rooms: ['proxy/exchange', ...contract] },
   'proxy/pipeline': {
     rooms: ['proxy/exchange', 'proxy/filters/filter-schema.ts', 'proxy/upstream/upstream.ts', ...contract],
     packages: ['zod'],
   },
-  'proxy/upstream': { rooms: ['proxy/exchange', 'proxy/http1', 'proxy/runtime/thread-messages.ts', ...contract] },
+  'proxy/upstream': {
+    rooms: ['proxy/exchange', 'proxy/http1', 'proxy/http2', 'proxy/runtime/thread-messages.ts', ...contract],
+  },
   // Of a filter: its own folder, the shared matcher, and contract types.
   'proxy/filters': {
     rooms: ['proxy/exchange', 'proxy/pipeline', 'proxy/upstream/upstream.ts', ...contract],

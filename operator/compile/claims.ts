@@ -8,6 +8,7 @@ import type { CellKind, InputKind } from './graph.ts';
 import type { Group } from './group.ts';
 import { hostKeysOf, precedenceOf, precedenceText } from './hosts.ts';
 import { hostClaims, type Parsed, type PortClaim, portClaims, serviceSlices } from './inputs.ts';
+import { defaultCertificateOf } from './certificates.ts';
 import { listenerCell, portClaimOf, portOrder } from './listeners.ts';
 
 export interface Claim {
@@ -38,7 +39,7 @@ export function claimsOf(parsed: Parsed): ReadonlyMap<string, Claim> {
     const { spec, createdAt } = object;
     const value = portClaimOf(spec, parsed);
     const key = `${source.origin.namespace}/${source.origin.name}`;
-    const sourced = { ...value, source };
+    const sourced = { ...value, source, certificate: defaultCertificateOf(spec, source) };
     add(portClaims, { key: String(spec.port), member: portOrder(spec, key), value: sourced, output: listenerCell });
     const member = precedenceText(precedenceOf(source, createdAt));
     for (const host of hostKeysOf(spec)) add(hostClaims, { key: host, member, value });

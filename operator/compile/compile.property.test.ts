@@ -160,7 +160,11 @@ describe('compile', () => {
             .toSorted();
         expect(spared(compiler.units())).toEqual(spared(before));
         for (const { unit } of compiler.units().values()) {
-          if (unit.kind === 'listener') expect(unit.content).toEqual(before.get(unit.name)?.unit.content);
+          if (unit.kind !== 'listener') continue;
+          // A port that the broken server has for itself speaks TLS from the moment that it says so.
+          const own = unit.origins.some((origin) => keyOf(origin) === keyOf(victim));
+          if (own && unit.content.protocol === 'https') continue;
+          expect(unit.content).toEqual(before.get(unit.name)?.unit.content);
         }
       }),
       { numRuns: 300 },

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '#proxy/primitives/canonical.ts';
-import { type AnyUnit, unitKinds } from '#proxy/contract/units.ts';
+import { type AnyUnit, type TlsContent, unitKinds } from '#proxy/contract/units.ts';
 import { httpServerSchema } from '#operator/resources/http-server.ts';
+import { intermediateCiphers, intermediateCurves } from '#operator/resources/tls.ts';
 import { keyOf } from '#operator/resources/object.ts';
 import type { SessionAcks } from '#operator/status/acks.ts';
 import { createStatusTable, type ObjectStatus } from '#operator/status/status.ts';
@@ -33,7 +34,7 @@ describe.each(cases)('golden case %s', (name) => {
     const delta = compiler.update(changes);
     for (const { unit } of delta.upserts)
       expect(unitKinds[unit.kind].content.parse(unit.content)).toEqual(unit.content);
-    const table = createStatusTable();
+    const table = createStatusTable(() => Date.parse('2026-06-01'));
     for (const { unit } of delta.upserts) hashes.set(unit.name, unit.hash);
     table.update({ objects: changes, delta, acks: { sessions: [obedient] }, acked: 'all' });
     const units = Object.fromEntries(delta.upserts.map(({ unit }) => [unit.name, unitText(unit)]));
@@ -67,8 +68,9 @@ const serverDefaults = httpServerSchema.parse({ port: 1 });
 
 function contentText(unit: AnyUnit): Record<string, unknown> {
   switch (unit.kind) {
-    case 'listener':
-      return pruned(unit.content, {
+    case 'listener': {
+      const { tls, ...content } = unit.content;
+      const around = pruned(content, {
         audience: 'default',
         placement: 'all',
         protocol: 'http',
@@ -76,6 +78,8 @@ function contentText(unit: AnyUnit): Record<string, unknown> {
         keepAliveTimeout: 60_000,
         maxConnections: 10_240,
       });
+      return tls === undefined ? around : { ...around, tls: tlsText(tls) };
+    }
     case 'owner':
       return pruned(unit.content, {
         semantics: 'ordered',
@@ -113,9 +117,26 @@ function contentText(unit: AnyUnit): Record<string, unknown> {
     }
     case 'endpoints':
       return { ...unit.content };
+    case 'certificate': {
+      const { names, notAfter } = unit.content;
+      return { names: names.join(', '), notAfter: new Date(notAfter).toISOString().slice(0, 10) };
+    }
     default:
       return unit satisfies never;
   }
+}
+
+function tlsText({ ca, crl, ...tls }: TlsContent): Record<string, unknown> {
+  return pruned(
+    { ...tls, ca: ca.slice(0, 27), crl: crl.slice(0, 24) },
+    {
+      minVersion: 'TLSv1.2',
+      maxVersion: 'TLSv1.3',
+      ciphers: intermediateCiphers,
+      curves: intermediateCurves,
+      clientAuth: 'none',
+    },
+  );
 }
 
 /** Without members that are empty, null ipFilters, and members equal to `defaults`. `null` of a pipeline stays. */

@@ -28,6 +28,10 @@ export interface PortSettings {
   readonly keepAlive: boolean;
   readonly keepAliveTimeout: number;
   readonly maxConnections: number;
+  /** PEM; `` = clients are not asked for certificates. */
+  readonly caCertBase64: string;
+  /** Versions, ciphers and the rest as a unit states them, in canonical JSON; `` without TLS. */
+  readonly tls: string;
 }
 
 export interface PortClaim {
@@ -42,6 +46,8 @@ export interface PortClaim {
 /** The same with the hash of the spec, for the unit that comes from it. A host claim stays equal through most edits. */
 export interface SourcedPortClaim extends PortClaim {
   readonly source: Source;
+  /** Unit of its first certificate, which is the port's default one when it decides. */
+  readonly certificate: string | null;
 }
 
 /** By object key. */

@@ -5,6 +5,7 @@
 import { diagnostic, type Diagnostic } from '#proxy/contract/diagnostics.ts';
 import type { OwnerContent, PathContent, RuleContent } from '#proxy/contract/units.ts';
 import type { HttpServerSpec, PathSpec, RuleSpec } from '#operator/resources/http-server.ts';
+import { certificateUnits } from './certificates.ts';
 import { emit, emitOver, type Output, sameOutput, type Source } from './emit.ts';
 import type { CellKind, Reader } from './graph.ts';
 import { hostConflicts, hostsOf, precedenceOf } from './hosts.ts';
@@ -32,8 +33,8 @@ export const serverCell: CellKind<Output> = {
     const attached = attach(read, object.spec, parsed);
     const found = [...diagnostics, ...attached.diagnostics];
     if (attached.listener === null) return { units: [], diagnostics: found };
-    const { listener, closed } = attached;
-    const compiled = compileServer(read, { ...parsed, object, closed }, { listener, before });
+    const { listener, closed, https } = attached;
+    const compiled = compileServer(read, { ...parsed, object, closed }, { listener, https, before });
     return { units: compiled.units, diagnostics: [...found, ...compiled.diagnostics] };
   },
 };
@@ -47,8 +48,9 @@ type Server = Parsed<'HTTPServer'> & {
 function compileServer(
   read: Reader,
   server: Server,
-  { listener, before }: { readonly listener: string; readonly before: Output | undefined },
+  around: { readonly listener: string; readonly https: boolean; readonly before: Output | undefined },
 ): Output {
+  const { listener, https, before } = around;
   const former = new Map(before?.units.map((unit) => [unit.unit.name, unit]));
   const { source, object } = server;
   const { spec } = object;
@@ -78,6 +80,11 @@ function compileServer(
     fallthrough: global.state?.fallthrough ?? { beforePipeline: false, pipeline: false },
     accessLogFormat: spec.accessLogFormat,
   };
+  if (https) {
+    const certificates = certificateUnits(spec, source, former);
+    content.certificates = certificates.map(({ unit }) => unit.name);
+    units.push(...certificates);
+  }
   return { units: [emit('owner', `owner/${owner}`, content, [source]), ...rules, ...units], diagnostics };
 }
 

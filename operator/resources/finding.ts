@@ -2,7 +2,7 @@
 // how paths and values are written in messages.
 
 import { diagnostic, diagnosticCodes, type Diagnostic, type DiagnosticCode } from '#proxy/contract/diagnostics.ts';
-import { withoutUserinfo } from '#proxy/primitives/redact.ts';
+import { withoutSecrets } from '#proxy/primitives/redact.ts';
 import type { ObjectKey } from './object.ts';
 
 export type FieldPath = readonly (string | number)[];
@@ -63,7 +63,7 @@ export function showValue(value: unknown, secret: boolean): string {
   if (Array.isArray(value)) return `is a list of ${value.length}`;
   if (typeof value === 'object') return 'is a mapping';
   if (secret) return 'has a value (not shown)';
-  const shown = typeof value === 'string' ? withoutUserinfo(value) : value;
+  const shown = typeof value === 'string' ? withoutSecrets(value) : value;
   return `is ${cut(JSON.stringify(shown) ?? typeof value, 80)}`;
 }
 

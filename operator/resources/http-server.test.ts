@@ -161,15 +161,15 @@ describe('HTTPServer says what is wrong:', () => {
     ],
     [
       'a protection of the next release',
-      { port: 1, https: true },
-      'ProtectionNotActive spec.https',
+      { port: 1, http3: true },
+      'ProtectionNotActive spec.http3',
       'restricts access',
     ],
     [
-      'client certificates',
+      'client certificates without TLS',
       { port: 1, caCertBase64: 'YQ==' },
-      'ProtectionNotActive spec.caCertBase64',
-      'restricts access',
+      'InvalidField spec.caCertBase64',
+      '`https: true`',
     ],
     [
       'certificates by reference',

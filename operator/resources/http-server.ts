@@ -18,6 +18,8 @@ import {
 } from '#proxy/primitives/fields.ts';
 import { ipFilterSchema } from './ip-filter.ts';
 import type { ResourceKind } from './kind.ts';
+import type { UsableCertificate } from './read-certificates.ts';
+import { tlsSchema } from './tls.ts';
 import { tracingSchema } from './tracing.ts';
 
 const bytes = Number.MAX_SAFE_INTEGER;
@@ -100,7 +102,7 @@ export const httpServerSchema = z.strictObject({
   address: text('Address to listen on; empty = all.', 253).default(''),
   port: integer('Port to listen on; 0 = any free one, for tests.', 0, 65_535),
   http3: flag('HTTP/3 in place of TCP.').meta({ protects: true, inactive: true }).default(false),
-  https: flag('TLS, with HTTP/2.').meta({ protects: true, inactive: true }).default(false),
+  https: flag('TLS, with HTTP/2.').meta({ protects: true }).default(false),
   keepAlive: flag('False closes the connection after every answer.').default(true),
   keepAliveTimeout: durationField('How long a connection may be idle.').default('60s'),
   maxConnections: integer('Connections at a time; further ones wait.', 1, 4_294_967_295).default(10_240),
@@ -109,15 +111,17 @@ export const httpServerSchema = z.strictObject({
     -1 * bytes,
     bytes,
   ).default(defaultBodySize),
-  certBase64: base64Field('Certificate, PEM in base64.').meta({ protects: true, inactive: true }).optional(),
-  keyBase64: base64Field('Its private key, PEM in base64.')
-    .meta({ secret: true, protects: true, inactive: true })
-    .optional(),
-  certs: map(text('PEM, plain or in base64.', 262_144), 256, 'Certificates by label.')
-    .meta({ protects: true, inactive: true })
+  certBase64: base64Field('Certificate and its chain, PEM in base64.').meta({ protects: true }).optional(),
+  keyBase64: base64Field('Its private key, PEM in base64.').meta({ secret: true, protects: true }).optional(),
+  certs: map(
+    text('PEM, plain or in base64.', 262_144),
+    256,
+    'Certificates by label; clients get the one that has the name they ask for.',
+  )
+    .meta({ protects: true })
     .default({}),
   keys: map(text('PEM, plain or in base64.', 262_144).meta({ secret: true }), 256, 'Private keys by the same labels.')
-    .meta({ secret: true, protects: true, inactive: true })
+    .meta({ secret: true, protects: true })
     .default({}),
   certificateRefs: list(
     z.strictObject({
@@ -131,8 +135,9 @@ export const httpServerSchema = z.strictObject({
     .default([]),
   autoCert: flag('Certificates by ACME.').meta({ protects: true, inactive: true }).default(false),
   caCertBase64: base64Field('Clients must present a certificate of this authority, PEM in base64.')
-    .meta({ protects: true, inactive: true })
+    .meta({ protects: true })
     .optional(),
+  tls: tlsSchema.meta({ protects: true }).optional(),
   xForwardedFor: flag("Adds the client's address to X-Forwarded-For.").default(false),
   cacheSize: integer('Accepted and without effect: finding a route needs no cache here.', 0, 4_294_967_295).default(0),
   tracing: tracingSchema.meta({ inactive: true }).optional(),
@@ -159,6 +164,11 @@ export type RuleSpec = Omit<RuleFields, 'paths'> & { readonly index: number; rea
 /** `refused`: no path of the server is served. Every path is then refused as well. */
 export type HttpServerSpec = Omit<HttpServerFields, 'rules'> & {
   readonly refused: boolean;
+  /** Those that can be used, the default one first. */
+  readonly certificates: readonly UsableCertificate[];
+  /** Authority and revocation list of clients as PEM, `` = none or none that can be read. */
+  readonly clientCa: string;
+  readonly clientCrl: string;
   readonly rules: readonly RuleSpec[];
 };
 

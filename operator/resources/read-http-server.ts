@@ -7,6 +7,7 @@
 //   the host of a rule            that host is left out, and all later rules are refused: a request meant for the
 //                                 host that cannot be read could otherwise fall through to them
 //   a field of the server         every path is refused
+//   one of several certificates   that one is left out
 //   the port                      there is no value
 //
 // Siblings before and beside the wrong place are not touched.
@@ -21,6 +22,7 @@ import {
   type RuleSpec,
 } from './http-server.ts';
 import { refusals, type Refusals } from './http-server-places.ts';
+import { readCertificates, type CertificateReading } from './read-certificates.ts';
 import type { Reading } from './read-pipeline.ts';
 import { below, checkPaths, readServerFields, soundRule } from './read-rules.ts';
 
@@ -35,8 +37,10 @@ export function readHttpServer(raw: Readonly<Record<string, unknown>>): Reading<
     if (!again.success) return { value: null, findings: first.findings };
     fields = again.data;
   }
+  const tls = readCertificates(fields, new Set(errors.map(({ path }) => String(path[1]))));
+  refused.server ||= tls.refused;
   const crossed = crossFindings(fields, refused);
-  return { value: assemble(fields, refused), findings: [...first.findings, ...crossed] };
+  return { value: assemble(fields, refused, tls), findings: [...first.findings, ...tls.findings, ...crossed] };
 }
 
 /** Findings between the fields of one path. Marks the paths that have any. */
@@ -53,7 +57,7 @@ function crossFindings(fields: HttpServerFields, refused: Refusals): Finding[] {
   return found;
 }
 
-function assemble(fields: HttpServerFields, refused: Refusals): HttpServerSpec {
+function assemble(fields: HttpServerFields, refused: Refusals, tls: CertificateReading): HttpServerSpec {
   const rules: RuleSpec[] = [];
   const touched = new Set([...refused.paths].map((place) => Number(place.slice(0, place.indexOf('/')))));
   for (const [index, rule] of fields.rules.entries()) {
@@ -74,6 +78,9 @@ function assemble(fields: HttpServerFields, refused: Refusals): HttpServerSpec {
     ...fields,
     clientMaxBodySize: fields.clientMaxBodySize === 0 ? defaultBodySize : fields.clientMaxBodySize,
     refused: refused.server,
+    certificates: tls.certificates,
+    clientCa: tls.clientCa,
+    clientCrl: tls.clientCrl,
     rules,
   };
 }

@@ -5,7 +5,7 @@
 import { unitKinds, type AnyUnit } from '#proxy/contract/units.ts';
 import { filterSchemas } from '#proxy/filters/schemas.ts';
 import type { z } from 'zod';
-import { redact, redactedText, withoutUserinfo } from '#proxy/primitives/redact.ts';
+import { redact, redactedText, withoutSecrets } from '#proxy/primitives/redact.ts';
 import { shapeOf } from '#proxy/primitives/shape.ts';
 import { resourceKindsByName } from './index.ts';
 import type { RawObject } from './object.ts';
@@ -89,7 +89,7 @@ function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
 /** In an object a filter's fields stand beside its `kind`, in a unit below `spec`. */
 function redactFilters(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redactFilters);
-  if (typeof value === 'string') return withoutUserinfo(value);
+  if (typeof value === 'string') return withoutSecrets(value);
   if (typeof value !== 'object' || value === null) return value;
   const members = Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redactFilters(member)]));
   const schema = typeof members['kind'] === 'string' ? filterSchemas.get(members['kind']) : undefined;

@@ -353,7 +353,9 @@ describe('edits', () => {
   it('a file that grows too large or becomes a link keeps what it stated', async () => {
     await put('a.yaml', server('a'));
     await start();
-    await put('a.yaml', Buffer.alloc(9 * 1024 * 1024, '#'));
+    // Renamed into place: half of it would be a file of its own that states nothing.
+    await put('large', Buffer.alloc(9 * 1024 * 1024, '#'));
+    await rename(path.join(folder, 'large'), path.join(folder, 'a.yaml'));
     await witness.until(() => witness.findings().some((line) => line.startsWith('FileTooLarge')));
     expect(witness.names()).toEqual(['HTTPServer/a']);
     await symlink('/etc/passwd', path.join(folder, 'link'));

@@ -34,7 +34,7 @@ function world(): {
 } {
   const [lines, clock, store] = [[] as string[], new FakeClock(), createStore()];
   const print = (line: string): void => void lines.push(line);
-  const reporter = startReporter({ statuses: createStatusTable(), store, print, timer: clock.timer });
+  const reporter = startReporter({ statuses: createStatusTable(() => 0), store, print, timer: clock.timer });
   const find = (message: string): void => {
     const found = message === '' ? [] : [diagnostic('PipelineInvalid', origin, 'spec', message)];
     const diagnostics = new Map([['Pipeline/default/a', found]]);

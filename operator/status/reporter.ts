@@ -23,6 +23,8 @@ const settleMs = 300;
 /** Pending is told after three seconds. */
 const mostPostponed = 9;
 const mostLines = 100;
+/** How often certificates are looked at. */
+const clockMs = 3_600_000;
 
 export function startReporter({ statuses, store, print, timer }: ReporterParts): Reporter {
   const changed = new Map<string, ObjectStatus | null>();
@@ -52,13 +54,21 @@ export function startReporter({ statuses, store, print, timer }: ReporterParts):
     if (lines.length > mostLines) print(`and ${lines.length - mostLines} more`);
   };
 
+  const update = (change: StatusChange): void => {
+    for (const [key, status] of statuses.update(change)) changed.set(key, status);
+    cancel ??= timer(settleMs, tell);
+  };
+  const tick = (): void => {
+    update({ clock: true });
+    cancelTick = timer(clockMs, tick);
+  };
+  let cancelTick = timer(clockMs, tick);
+
   return {
-    update(change) {
-      for (const [key, status] of statuses.update(change)) changed.set(key, status);
-      cancel ??= timer(settleMs, tell);
-    },
+    update,
     [Symbol.dispose]() {
       cancel?.();
+      cancelTick();
     },
   };
 }

@@ -43,7 +43,7 @@ function fleetOf(units: () => ReadonlyMap<string, { readonly unit: { readonly ha
 
 function start(...objects: RawObject[]) {
   const compiler = createCompiler();
-  const table = createStatusTable();
+  const table = createStatusTable(() => 0);
   const change = (...changes: ObjectChange[]) => table.update({ objects: changes, delta: compiler.update(changes) });
   const ack = (acked: Iterable<string> | 'all') => table.update({ acks: fleetOf(() => compiler.units()), acked });
   change(...objects.map(upsert));
@@ -182,7 +182,7 @@ describe('printing', () => {
   it('tells every finding of a refused object, and not that it does not run', () => {
     const about = { kind: 'Pipeline', namespace: 'default', name: 'p' };
     const found = Array.from({ length: 13 }, (_, i) => diagnostic('InvalidField', about, `spec.f${i}`, 'is wrong'));
-    const table = createStatusTable();
+    const table = createStatusTable(() => 0);
     const changed = table.update({
       objects: [upsert(pipeline('p', 'x'))],
       delta: { upserts: [], removes: [], diagnostics: new Map([['Pipeline/default/p', found]]) },

@@ -3,11 +3,13 @@
 // conditions are is decided in conditions.ts; here is only the bookkeeping.
 
 import type { Diagnostic } from '#proxy/contract/diagnostics.ts';
+import { sharedValue } from '#proxy/primitives/same-value.ts';
 import type { CompileDelta } from '#operator/compile/result.ts';
 import { keyOf, type ObjectKey } from '#operator/resources/object.ts';
 import type { ObjectChange } from '#operator/store/store.ts';
 import { type AckState, noAcks } from './acks.ts';
 import { type Condition, conditionsOf } from './conditions.ts';
+import { ExpiryWatch } from './expiry.ts';
 import { UnitIndex } from './unit-index.ts';
 
 export interface ObjectStatus {
@@ -23,6 +25,8 @@ export interface StatusChange {
   readonly acks?: AckState;
   /** Units whose acks changed; `all` when sessions came, went, or were quarantined. */
   readonly acked?: Iterable<string> | 'all';
+  /** Time has passed: what depends on the clock is looked at again. */
+  readonly clock?: boolean;
 }
 
 export interface StatusTable {
@@ -40,7 +44,9 @@ interface Entry {
   diagnostics: readonly Diagnostic[];
 }
 
-export function createStatusTable(): StatusTable {
+/** `now`: milliseconds since 1970. */
+export function createStatusTable(now: () => number): StatusTable {
+  const expiry = new ExpiryWatch(now);
   const entries = new Map<string, Entry>();
   const units = new UnitIndex();
   const statuses = new Map<string, ObjectStatus>();
@@ -69,6 +75,7 @@ export function createStatusTable(): StatusTable {
 
   const takeDelta = (delta: CompileDelta, dirty: Set<string>): void => {
     units.take(delta, dirty);
+    expiry.take(delta, dirty);
     for (const [key, diagnostics] of delta.diagnostics) {
       const entry = entries.get(key);
       if (entry !== undefined) entry.diagnostics = diagnostics;
@@ -83,12 +90,13 @@ export function createStatusTable(): StatusTable {
 
   return {
     all: statuses,
-    update({ objects = [], delta, acks: newAcks, acked = [] }) {
+    update({ objects = [], delta, acks: newAcks, acked = [], clock = false }) {
       const dirty = new Set<string>();
       acks = newAcks ?? acks;
       takeObjects(objects, dirty);
       if (delta !== undefined) takeDelta(delta, dirty);
       takeAcked(acked, dirty);
+      if (clock) expiry.look(dirty);
       const changed = new Map<string, ObjectStatus | null>();
       for (const key of [...dirty].toSorted()) {
         const entry = entries.get(key);
@@ -97,7 +105,10 @@ export function createStatusTable(): StatusTable {
           if (statuses.delete(key)) changed.set(key, null);
           continue;
         }
-        const { key: object, diagnostics, generation } = entry;
+        const { key: object, generation } = entry;
+        const timely = expiry.findings(key);
+        const diagnostics =
+          timely.length === 0 ? entry.diagnostics : sharedValue(before?.diagnostics, [...entry.diagnostics, ...timely]);
         const previous = before?.conditions ?? [];
         const conditions = conditionsOf({ generation, diagnostics, units: units.unitsOf(key), acks, previous });
         if (before !== undefined && before.diagnostics === diagnostics && sameConditions(before.conditions, conditions))

@@ -89,6 +89,32 @@ export const diagnosticCodes = {
     cause: 'The field restricts access and this version cannot honour it, so the object is refused.',
     remedy: 'Remove the field knowingly, or use a version that supports it.',
   },
+  // ── certificates ──
+  CertificateInvalid: {
+    severity: 'error',
+    title: 'Certificate or key cannot be used',
+    cause:
+      'The text is no PEM, cannot be read, is encrypted, is weaker than OpenSSL accepts, or the key is that of another certificate.',
+    remedy: 'State the certificate with its chain and its own unencrypted key. The other certificates go on serving.',
+  },
+  CertificateMissing: {
+    severity: 'error',
+    title: 'No certificate for https',
+    cause: '`https` needs a certificate, and none is stated that can be used.',
+    remedy: 'State `certBase64` and `keyBase64`, or `certs` and `keys`.',
+  },
+  CertificateExpiring: {
+    severity: 'warning',
+    title: 'Certificate ends soon',
+    cause: 'The certificate is valid for less than 21 days.',
+    remedy: 'Renew it; a new one is taken up without a restart.',
+  },
+  CertificateExpired: {
+    severity: 'warning',
+    title: 'Certificate is not valid now',
+    cause: 'The certificate has ended or has not begun; clients refuse it. It is served all the same.',
+    remedy: 'Renew it, or correct the clock.',
+  },
   TlsNotVerified: {
     severity: 'warning',
     title: 'Upstream certificates are not verified',

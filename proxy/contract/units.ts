@@ -3,6 +3,7 @@
 //
 //   listener ◀── owner ──▶ rule ──▶ pipeline ──▶ upstream ──▶ endpoints (live)
 //      (an owner names its listener; everything else points to the right)
+//   listener, owner ──▶ certificate (live)
 //
 // Live units (endpoints, certificate) change in place, have a sequence of their own and are no part of a version.
 // All durations are integer milliseconds, all sizes bytes; every default has been applied by compile.
@@ -19,6 +20,25 @@ export type Origin = z.infer<typeof originSchema>;
 
 // ── listener ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+export const tlsVersions = ['TLSv1.2', 'TLSv1.3'] as const;
+
+/** TLS of one port. It belongs to the port because a client is asked for its certificate before it names a path. */
+export const tlsContent = z.strictObject({
+  minVersion: z.enum(tlsVersions),
+  maxVersion: z.enum(tlsVersions),
+  /** Names as OpenSSL writes them, best first. */
+  ciphers: strings,
+  curves: strings,
+  clientAuth: z.enum(['none', 'optional', 'required']),
+  /** PEM: whose certificates clients present. Empty when they are not asked. */
+  ca: z.string(),
+  /** PEM; `` = none. */
+  crl: z.string(),
+  /** Served to clients that name no host, or none that has a certificate. */
+  defaultCertificate: unitName.nullable(),
+});
+export type TlsContent = z.infer<typeof tlsContent>;
+
 /** Settings of one port. Name: `listener/<audience>/<address or *>:<port>`. */
 export const listenerContent = z.strictObject({
   audience: z.string(),
@@ -26,10 +46,12 @@ export const listenerContent = z.strictObject({
   address: z.string(),
   port: z.number().int().min(0).max(65535),
   placement: z.enum(['all', 'one']),
-  protocol: z.enum(['http']),
+  protocol: z.enum(['http', 'https']),
   keepAlive: z.boolean(),
   keepAliveTimeout: ms,
   maxConnections: z.number().int().min(1),
+  /** Stated exactly for https. */
+  tls: tlsContent.optional(),
 });
 
 // ── owner and rule ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -46,6 +68,8 @@ export const ownerContent = z.strictObject({
   precedence: z.strictObject({ rank: z.number().int(), createdAt: z.string(), key: z.string() }),
   semantics: z.enum(['ordered', 'radix']),
   rules: z.array(unitName),
+  /** Live units; stated only on an https listener. */
+  certificates: z.array(unitName).optional(),
   ipFilter: ipFilterContent.nullable(),
   xForwardedFor: z.boolean(),
   /** Bytes; negative = no limit. */
@@ -127,6 +151,8 @@ export const pipelineContent = z.strictObject({
 
 export const upstreamServer = z.strictObject({
   scheme: z.enum(['http', 'https']),
+  /** `http2`: by prior knowledge in cleartext, by ALPN over TLS. Absent = `http1`. */
+  protocol: z.enum(['http1', 'http2']).optional(),
   /** Name or address; IPv6 without brackets. */
   host: z.string(),
   port: z.number().int().min(1).max(65535),
@@ -167,9 +193,25 @@ export const upstreamContent = z.strictObject({
 /** Live. Name: `endpoints/<namespace>/<service>/<port name or number>`. */
 export const endpointsContent = z.strictObject({
   scheme: z.enum(['http', 'https']),
+  protocol: z.enum(['http1', 'http2']).optional(),
   addresses: z.array(
     z.strictObject({ ip: z.string(), port: z.number().int(), ready: z.boolean(), terminating: z.boolean() }),
   ),
+});
+
+// ── certificates ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Live. Name: `certificate/<namespace>/<object>/<label>`. */
+export const certificateContent = z.strictObject({
+  /** PEM: the certificate, then those that lead to its authority. */
+  certificate: z.string(),
+  /** PEM. */
+  key: z.string().meta({ secret: true }),
+  /** What it is for, in lower case: host names, `*.a.io` for one label, addresses. */
+  names: strings,
+  /** Milliseconds since 1970. */
+  notBefore: z.number().int(),
+  notAfter: z.number().int(),
 });
 
 // ── the table ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -182,6 +224,7 @@ export const unitKinds = {
   pipeline: { content: pipelineContent, live: false },
   upstream: { content: upstreamContent, live: false },
   endpoints: { content: endpointsContent, live: true },
+  certificate: { content: certificateContent, live: true },
 } as const;
 
 export type UnitKind = keyof typeof unitKinds;
@@ -193,6 +236,7 @@ export type RuleContent = UnitContent<'rule'>;
 export type PipelineContent = UnitContent<'pipeline'>;
 export type UpstreamContent = UnitContent<'upstream'>;
 export type EndpointsContent = UnitContent<'endpoints'>;
+export type CertificateContent = UnitContent<'certificate'>;
 export type IpFilterContent = z.infer<typeof ipFilterContent>;
 
 /** A unit as it travels. `hash` covers kind, name, content and origins. */
@@ -210,12 +254,16 @@ export type AnyUnit = { [K in UnitKind]: Unit<K> }[UnitKind];
 /** Names of the units that `unit` refers to. An owner's listener is not among them: that edge points the other way. */
 export function unitReferences(unit: AnyUnit): string[] {
   switch (unit.kind) {
-    case 'listener':
+    case 'listener': {
+      const certificate = unit.content.tls?.defaultCertificate ?? null;
+      return certificate === null ? [] : [certificate];
+    }
     case 'endpoints':
+    case 'certificate':
       return [];
     case 'owner': {
-      const { rules, before, after } = unit.content;
-      return [...rules, ...(before === null ? [] : [before]), ...(after === null ? [] : [after])];
+      const { rules, before, after, certificates = [] } = unit.content;
+      return [...rules, ...(before === null ? [] : [before]), ...(after === null ? [] : [after]), ...certificates];
     }
     case 'rule':
       return [...new Set(unit.content.paths.flatMap((path) => (path.pipeline === null ? [] : [path.pipeline])))];

@@ -3,6 +3,7 @@
 import type { Body, BodySink } from './exchange.ts';
 import { ProxyError } from './error.ts';
 import type { HeaderList } from './headers.ts';
+import { holdBytes } from './memory-budget.ts';
 
 /** A body made of bytes in memory. Delivered in one chunk on start(), or on resume() when paused before. */
 export class BufferBody implements Body {
@@ -56,11 +57,13 @@ export function readWhole(
   done: (error: ProxyError | null, data: Buffer, trailers: HeaderList | null) => void,
 ): void {
   const chunks: Buffer[] = [];
+  const held = holdBytes(chunks);
   let size = 0;
   let settled = false;
   const settle = (error: ProxyError | null, data: Buffer, trailers: HeaderList | null): void => {
     if (settled) return;
     settled = true;
+    held.release();
     done(error, data, trailers);
   };
   const refuse = (): void => {
@@ -75,8 +78,12 @@ export function readWhole(
   body.start({
     chunk(data) {
       size += data.length;
-      if (size > limit) refuse();
-      else chunks.push(data);
+      if (size > limit) {
+        refuse();
+      } else {
+        chunks.push(data);
+        held.add(data.length);
+      }
     },
     end(trailers) {
       settle(null, chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size), trailers);

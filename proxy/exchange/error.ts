@@ -23,6 +23,8 @@ export const proxyErrors = {
   NoRoute: { status: 404, source: 'downstream', layer: 'router' },
   MethodNotAllowed: { status: 405, source: 'downstream', layer: 'router' },
   ConditionFailed: { status: 400, source: 'downstream', layer: 'router' },
+  /** RFC 9110 15.5.20. */
+  Misdirected: { status: 421, source: 'downstream', layer: 'router' },
   IpDenied: { status: 403, source: 'downstream', layer: 'router' },
   RouteUnavailable: { status: 503, source: 'internal', layer: 'router' },
   // pipeline

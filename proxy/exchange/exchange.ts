@@ -70,6 +70,33 @@ export interface Peer {
   readonly port: number;
   readonly localAddress: string;
   readonly localPort: number;
+  /** Absent on a connection without TLS. */
+  readonly tls?: PeerTls | undefined;
+}
+
+/** What the handshake settled. Says nothing about what the client may do: who its certificate is for is a filter's. */
+export interface PeerTls {
+  /** The name that the client asked for, in lower case; `` when it named none or took up a session of TLS 1.2. */
+  readonly servername: string;
+  /** `TLSv1.3`. */
+  readonly protocol: string;
+  readonly cipher: string;
+  /** The client presented a certificate that the port's authority vouches for. */
+  readonly authorized: boolean;
+  readonly certificate: PeerCertificate | null;
+}
+
+export interface PeerCertificate {
+  /** `CN=a,O=b`. */
+  readonly subject: string;
+  readonly issuer: string;
+  /** Hex. */
+  readonly serialNumber: string;
+  /** SHA-256 of the certificate, hex with colons. */
+  readonly fingerprint: string;
+  /** As X.509 lists it: `DNS:a.test, URI:spiffe://b`; `` = none. */
+  readonly alternativeNames: string;
+  readonly validTo: string;
 }
 
 /** How an exchange ended, for log and metrics. */

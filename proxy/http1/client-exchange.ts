@@ -216,6 +216,18 @@ export class ClientExchange implements Body, BodySink {
     return this.sink !== null;
   }
 
+  get progress(): number {
+    return this.received + this.requestSent;
+  }
+
+  get awaited(): boolean {
+    return this.headSeen && !this.holding && !this.over;
+  }
+
+  breakOff(cause: ProxyError): void {
+    this.fail(cause);
+  }
+
   /** The answer's bytes may not be read yet. */
   get holding(): boolean {
     return this.headSeen && (this.sink === null || this.paused);

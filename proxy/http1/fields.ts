@@ -52,6 +52,9 @@ export function readFields(scanner: HeadScanner, response: boolean): Readonly<ty
     if (!special(name, value, response)) {
       headers.names.push(name);
       headers.values.push(value);
+    } else if (codings > 0 && name.length === 17 && scanner.tabBehind(i)) {
+      // White space by RFC 9110 5.6.3, but part of an unknown coding to some readers, Node's parser among them.
+      fail(400, 'tab behind Transfer-Encoding');
     }
   }
   if (codings > 0 && framing.contentLength >= 0) fail(400, 'Content-Length beside Transfer-Encoding');
@@ -65,9 +68,14 @@ export function readTrailers(scanner: HeadScanner): HeaderList | null {
   const trailers = new HeaderList();
   for (let i = 0; i < scanner.fields; i++) {
     const name = scanner.nameOf(i);
-    if (!forbiddenTrailers.has(name.toLowerCase())) trailers.append(name, scanner.valueOf(i));
+    if (!forbiddenTrailer(name.toLowerCase())) trailers.append(name, scanner.valueOf(i));
   }
   return trailers.length === 0 ? null : trailers;
+}
+
+/** `lower` names a field that a trailer section must not have. */
+export function forbiddenTrailer(lower: string): boolean {
+  return forbiddenTrailers.has(lower);
 }
 
 /** True when the field is taken out of the list. */
@@ -88,6 +96,8 @@ function special(name: string, value: string, response: boolean): boolean {
       return true;
     case 7:
       if (sameName(name, 'trailer')) return true;
+      // Names places where the origin is, not the gateway (RFC 7838 3).
+      if (response && sameName(name, 'alt-svc')) return true;
       if (!sameName(name, 'upgrade')) return false;
       upgradeValue = upgradeValue === '' ? value : `${upgradeValue}, ${value}`;
       return true;

@@ -74,6 +74,18 @@ export class HeadScanner {
     this.fields = 0;
   }
 
+  /** Bytes kept of a section that is not complete. */
+  get buffered(): number {
+    return this.pending === null ? 0 : this.pending.length;
+  }
+
+  /** Nothing of the section is wanted any more. */
+  drop(): number {
+    const bytes = this.buffered;
+    this.pending = null;
+    return bytes;
+  }
+
   /** Position of the method's first byte, of the byte after it, after the target, and after the first line. */
   methodStart(): number {
     return this.spans[0] as number;
@@ -100,6 +112,12 @@ export class HeadScanner {
   valueOf(index: number): string {
     const at = firstSpan + 4 * index;
     return this.text.slice(this.spans[at + 2] as number, this.spans[at + 3] as number);
+  }
+
+  /** A tab stands between the value of field `index` and the end of its line. */
+  tabBehind(index: number): boolean {
+    const from = this.spans[firstSpan + 4 * index + 3] as number;
+    return this.text.slice(from, this.text.indexOf('\r', from)).includes('\t');
   }
 
   feed(data: Buffer, offset: number): Scan {

@@ -157,6 +157,11 @@ describe('requests that are refused', () => {
       ],
     ),
     ['Transfer-Encoding "\\x0bchunked"', 400, post('Transfer-Encoding: \x0bchunked\r\n', '')],
+    ...['chunked\t', 'chunked \t '].map((value): [string, number, string] => [
+      `Transfer-Encoding ${JSON.stringify(value)}`,
+      400,
+      post(`Transfer-Encoding: ${value}\r\n`, ''),
+    ]),
     ['Transfer-Encoding "chunked\\0"', 400, post('Transfer-Encoding: chunked\0\r\n', '')],
     ...['foo', 'identity', 'gzip', ''].map((value): [string, number, string] => [
       `Transfer-Encoding "${value}"`,
@@ -290,6 +295,12 @@ describe('responses', () => {
       'HTTP/1.0 200 OK\r\n\r\nx',
       { close: true },
       ['200 OK | body:-1 close 1.0 | ', 'body x', 'end'],
+    ],
+    [
+      "without the origin's alternatives to itself",
+      'HTTP/1.1 200 OK\r\nX: 1\r\nalt-Svc: h3=":443"\r\nContent-Length: 0\r\n\r\n',
+      {},
+      ['200 OK | no body | X=1; Content-Length=0'],
     ],
     [
       'chunked with a trailer',

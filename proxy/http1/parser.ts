@@ -100,6 +100,16 @@ export class MessageParser {
     return this.phase === phase.head && this.scanner.started;
   }
 
+  /** Bytes kept of a head or trailer section that is not complete. */
+  get buffered(): number {
+    return this.scanner.buffered;
+  }
+
+  /** It is asked for nothing any more. Returns the bytes that this frees. */
+  drop(): number {
+    return this.scanner.drop();
+  }
+
   /** After a 101 the rest of the connection is not HTTP: next() consumes nothing any more. */
   get isTunnel(): boolean {
     return this.phase === phase.tunnel;

@@ -116,7 +116,7 @@ function isConnectionField(name: string): boolean {
 }
 
 /** Fields that Connection names go with it; the list is copied only when there are such. */
-function withoutListed(headers: HeaderList): HeaderList {
+export function withoutListed(headers: HeaderList): HeaderList {
   const at = headers.indexOf('connection');
   if (at === -1) return headers;
   const rest = headers.clone();

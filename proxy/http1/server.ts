@@ -76,6 +76,16 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
     }
   }
 
+  get buffered(): number {
+    return this.parser.buffered + this.writer.buffered + (this.held?.length ?? 0);
+  }
+
+  dropHead(): number {
+    if (this.mode !== mode.open || this.exchange !== null || !this.parser.inHead) return 0;
+    this.refuse('Overloaded', 'too much is kept for others');
+    return this.parser.drop();
+  }
+
   /** The listener is closing: the next answer is the last one. */
   close(): void {
     if (this.mode === mode.open && this.exchange === null && this.parser.idle) this.awaitRequest();
@@ -345,8 +355,7 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
   }
 
   private settleLater(exchange: ServerExchange): void {
-    if (this.unsettled === null) this.unsettled = [exchange];
-    else this.unsettled.push(exchange);
+    (this.unsettled ??= []).push(exchange);
   }
 
   private settleAll(): void {
@@ -476,8 +485,7 @@ export class ServerConnection implements ExchangeOwner, WriteOwner, BodySource, 
     this.held = null;
     if (unsettled !== null) {
       // Some of these answers have not reached the kernel.
-      const lost = !writer.empty || socket.writableLength > 0;
-      if (cause !== null && lost) for (const exchange of unsettled) exchange.failure ??= cause;
+      if (cause !== null && writer.buffered > 0) for (const exchange of unsettled) exchange.failure ??= cause;
       this.settleAll();
     }
     writer.drop();

@@ -11,9 +11,11 @@ export interface SocketOwner {
 }
 
 const ownerOf: unique symbol = Symbol('owner');
+const transportOf: unique symbol = Symbol('transport');
 
 interface OwnedSocket extends Socket {
   [ownerOf]: SocketOwner;
+  [transportOf]?: Socket;
 }
 
 /** Makes `owner` the one that is told from now on, in place of an earlier one. */
@@ -53,6 +55,12 @@ function onClose(this: Socket): void {
  */
 export function resetSocket(socket: Socket): void {
   if (socket.destroyed) return;
-  if (socket.writableEnded && socket.writableLength === 0) socket.destroy();
-  else socket.resetAndDestroy();
+  const transport = (socket as OwnedSocket)[transportOf] ?? socket;
+  if (transport.destroyed || (socket.writableEnded && socket.writableLength === 0)) socket.destroy();
+  else transport.resetAndDestroy();
+}
+
+/** A socket of TLS cannot reset a connection; the one that it is made around can. */
+export function tieTransport(socket: Socket, transport: Socket): void {
+  (socket as OwnedSocket)[transportOf] = transport;
 }

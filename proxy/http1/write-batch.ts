@@ -73,9 +73,9 @@ export class WriteBatch {
     return true;
   }
 
-  /** Nothing waits here; the kernel may still have bytes to send. */
-  get empty(): boolean {
-    return this.queued === 0;
+  /** Bytes that wait here and in the socket. */
+  get buffered(): number {
+    return this.queued + this.socket.writableLength;
   }
 
   /** Forgets what is queued: the socket is about to be destroyed. */

@@ -146,7 +146,8 @@ describe('a listener', () => {
       kit.client().send(get),
       kit.client().send('GET / HT').end(),
       kit.client().send('\x16\x03\x01'),
-      kit.client().send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+      kit.client().send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nno frame, but as long as one'),
+      kit.client().send('INVALID CONNECTION PREFACE\r\n\r\n'),
       kit.client().send('garbage\r\n\r\n'),
     ];
     for (const client of ends.slice(1)) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { redact, redactedText } from './redact.ts';
+import { redact, redactedText, withoutSecrets } from './redact.ts';
 
 const canary = 'canary-4711';
 const secret = z.string().meta({ secret: true });
@@ -41,6 +41,18 @@ describe('redact', () => {
       expect(text).toContain(redactedText);
     });
   }
+
+  it.each([0, 1, 2])(
+    'takes out a private key that stands in a field for something else (%i bytes before it)',
+    (size) => {
+      const pem = `${'x'.repeat(size)}-----BEGIN EC PRIVATE KEY-----\n${canary.repeat(20)}\n-----END EC PRIVATE KEY-----\n`;
+      const coded = Buffer.from(pem).toString('base64');
+      for (const text of [pem, coded, (coded.match(/.{1,7}/g) ?? []).join(' ')]) {
+        expect(redact(nested, { key: '', other: text })).toEqual({ key: '', other: redactedText });
+        expect(withoutSecrets(text)).toBe(redactedText);
+      }
+    },
+  );
 
   it('leaves the value itself and what is not secret alone', () => {
     const value = { key: canary, other: 'x' };

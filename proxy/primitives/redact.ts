@@ -7,9 +7,19 @@ import { z } from 'zod';
 /** What stands in the place of a secret that is not empty. */
 export const redactedText = '<redacted>';
 
-/** `http://user:password@host` without the credentials that it carries. */
-export function withoutUserinfo(text: string): string {
+/**
+ * A text without what is secret wherever it stands: credentials in `http://user:password@host`, and the whole text when
+ * it holds a private key, which people put beside the certificate or into its place.
+ */
+export function withoutSecrets(text: string): string {
+  if (text.length > 100 && holdsKey(text)) return redactedText;
   return text.includes('@') ? text.replace(/\/\/[^/?#\s]*@/g, `//${redactedText}@`) : text;
+}
+
+/** `PRIVATE KEY` as it is or in base64, where it may begin in each of three places. */
+function holdsKey(text: string): boolean {
+  if (text.includes('PRIVATE KEY')) return true;
+  return /UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW/.test(text.replace(/\s+/g, ''));
 }
 
 export function redact(schema: z.ZodType, value: unknown): unknown {
@@ -57,7 +67,7 @@ function redactNode(schema: SchemaNode, value: unknown, depth: number): unknown 
       const parts = [def.innerType, def.left, def.right, def.in, def.out, def.getter?.(), ...(def.options ?? [])];
       let result: unknown = value;
       for (const part of parts) if (part !== undefined) result = redactNode(part, result, depth + 1);
-      return result;
+      return typeof result === 'string' ? withoutSecrets(result) : result;
     }
   }
 }

@@ -26,7 +26,24 @@ export const cell = {
 } as const;
 
 /** Cells of slot 1. `building` is no counter: 1 + the place in its change of the unit that is built or put in place. */
-export const threadCell = { logLines: 0, logLinesDropped: 1, building: 2 } as const;
+export const threadCell = {
+  logLines: 0,
+  logLinesDropped: 1,
+  building: 2,
+  turnedAwayPort: 3,
+  turnedAwayAddress: 4,
+  turnedAwayHeader: 5,
+  stalledAnswers: 6,
+  shedRequests: 7,
+  shedHeads: 8,
+} as const;
+
+/** Why a connection was closed before anything was read of what it wants. */
+export const turnedAwayCells = {
+  port: threadCell.turnedAwayPort,
+  address: threadCell.turnedAwayAddress,
+  header: threadCell.turnedAwayHeader,
+} as const;
 
 export const pageBytes = slotsPerPage * cell.perSlot * Float64Array.BYTES_PER_ELEMENT;
 

@@ -6,6 +6,7 @@
 import type { RequestHead } from '#proxy/exchange/exchange.ts';
 import { hostOf } from './host.ts';
 import type { Captures } from './route-match.ts';
+import { sameAddress } from '#proxy/primitives/ip.ts';
 import { headerBytes, queryValue, rawPathOf, rawQueryOf } from './request-path.ts';
 
 /** What variables may look at: the request before it is rewritten. */
@@ -163,9 +164,11 @@ function remoteUser({ head }: TemplateScope): string {
   return colon === -1 ? '' : headerBytes(credentials.slice(0, colon));
 }
 
+/** X-Forwarded-For has been written when a route's variables are read; only an address that is not in it is added. */
 function addForwardedFor({ head, realIp }: TemplateScope): string {
   const before = head.headers.getAll('x-forwarded-for').join(', ');
-  return before === '' ? realIp : `${before}, ${realIp}`;
+  if (before === '') return realIp;
+  return before.split(',').some((entry) => sameAddress(entry.trim(), realIp)) ? before : `${before}, ${realIp}`;
 }
 
 /** First cookie of that name (RFC 6265 5.4; values may be quoted, 4.1.1). */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HeaderList } from '#proxy/exchange/headers.ts';
 import { CidrSet } from '#proxy/primitives/ip.ts';
-import { noTrust, realIp, writeForwarded } from './real-ip.ts';
+import { noTrust, realIp } from './real-ip.ts';
 
 const trusted = new CidrSet(['10.0.0.0/8']);
 const proxy = '10.0.0.7';
@@ -57,82 +57,5 @@ describe('the real address', () => {
     ['a mapped peer is the IPv4 one', { 'X-Real-Ip': '8.8.4.4' }, '::ffff:10.0.0.7', trusted, '8.8.4.4'],
   ])('%s', (...[, fields, peer, set, expected]) => {
     expect(realIp({ headers: headersOf(fields) }, peer, set)).toBe(expected);
-  });
-});
-
-describe('X-Forwarded-For', () => {
-  it.each<[string, string[], string, string, string[]]>([
-    ['absent: set', [], client, client, [client]],
-    ['present: appended', ['8.8.8.8'], client, client, [`8.8.8.8,${client}`]],
-    ['several lines become one', ['8.8.8.8', '9.9.9.9'], client, client, [`8.8.8.8,9.9.9.9,${client}`]],
-    ['already last: left alone', [`8.8.8.8, ${client}`], client, client, [`8.8.8.8, ${client}`]],
-    ['another spelling of the address is the same', ['::ffff:203.0.113.9'], client, client, ['::ffff:203.0.113.9']],
-    // Easegress looks for the text, finds 1.2.3.4 in 11.2.3.40 and leaves the address out.
-    [
-      'an address that contains it as text is another one',
-      ['1203.0.113.90', '203.0.113.90'],
-      client,
-      client,
-      [`1203.0.113.90,203.0.113.90,${client}`],
-    ],
-    [
-      'an untrusted client cannot hide behind its own address',
-      [`${client}, 8.8.8.8`],
-      client,
-      client,
-      [`${client}, 8.8.8.8,${client}`],
-    ],
-    ['behind a trusted proxy: already there', ['8.8.8.8, 10.0.0.3'], proxy, '8.8.8.8', ['8.8.8.8, 10.0.0.3']],
-    ['behind a trusted proxy: not there yet', ['10.0.0.3'], proxy, '8.8.8.8', ['10.0.0.3,8.8.8.8']],
-    ['an empty one is set', [''], client, client, [client]],
-  ])('%s', (...[, before, peer, address, expected]) => {
-    const headers = headersOf({ 'X-Forwarded-For': before });
-    writeForwarded(
-      headers,
-      { peer, scheme: 'http', host: 'a.test', realIp: address },
-      { xForwardedFor: true, trusted },
-    );
-    expect(headers.getAll('x-forwarded-for')).toEqual(expected);
-  });
-
-  it('is left as it is when the owner does not ask for it', () => {
-    const headers = headersOf({ 'X-Forwarded-For': '8.8.8.8' });
-    writeForwarded(
-      headers,
-      { peer: client, scheme: 'http', host: 'a', realIp: client },
-      { xForwardedFor: false, trusted },
-    );
-    expect(headers.getAll('x-forwarded-for')).toEqual(['8.8.8.8']);
-  });
-});
-
-describe('X-Real-Ip, X-Forwarded-Proto and X-Forwarded-Host', () => {
-  const hop = { scheme: 'http', host: 'a.test:8080', realIp: client } as const;
-  const sent = {
-    'X-Real-Ip': ['10.9.9.9', '8.8.8.8'],
-    'X-Forwarded-Proto': ['https', 'https'],
-    'X-Forwarded-Host': 'evil.test',
-  };
-
-  it('of an untrusted client are overwritten, the port kept', () => {
-    const headers = headersOf(sent);
-    writeForwarded(headers, { ...hop, peer: client }, { xForwardedFor: false, trusted });
-    expect(headers.getAll('x-real-ip')).toEqual([client]);
-    expect(headers.getAll('x-forwarded-proto')).toEqual(['http']);
-    expect(headers.getAll('x-forwarded-host')).toEqual(['a.test:8080']);
-  });
-
-  it('of a trusted proxy stay', () => {
-    const headers = headersOf(sent);
-    writeForwarded(headers, { ...hop, peer: proxy }, { xForwardedFor: false, trusted });
-    expect(headers.getAll('x-real-ip')).toEqual(['10.9.9.9', '8.8.8.8']);
-    expect(headers.get('x-forwarded-proto')).toBe('https');
-    expect(headers.get('x-forwarded-host')).toBe('evil.test');
-  });
-
-  it('are not added when nobody sent them', () => {
-    const headers = new HeaderList();
-    writeForwarded(headers, { ...hop, peer: client }, { xForwardedFor: false, trusted: noTrust });
-    expect(headers.length).toBe(0);
   });
 });

@@ -6,6 +6,7 @@ import { filters } from '#proxy/filters/index.ts';
 import type { FilterDefinition, RequestContext } from '#proxy/pipeline/filter.ts';
 import { pending } from '#proxy/pipeline/filter.ts';
 import { CidrSet } from '#proxy/primitives/ip.ts';
+import { newTicketSecret } from '#proxy/primitives/crypto/ticket-keys.ts';
 import { logTo } from '#proxy/process/log.ts';
 import { SeriesPages, pageBytes } from '#proxy/process/series.ts';
 import { allowAll } from '#proxy/upstream/connect-policy.ts';
@@ -45,6 +46,8 @@ class World {
         observer: { done: () => undefined },
         trustedPeers: new CidrSet([]),
         graceMs: 1000,
+        ticketSecret: newTicketSecret(),
+        log: logTo((_level, _fields, message) => this.lines.push(message)),
         timer,
       },
     });

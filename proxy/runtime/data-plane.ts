@@ -1,18 +1,26 @@
 // All that one data thread runs, and how a change becomes part of it: parse what changed, build it beside what runs,
 // then put everything in place in one go. Cost follows the change, not the table; what did not change is not touched.
 //
-//   prepare:  endpoints · upstreams ─▶ pipelines ─▶ rules ─▶ owners · listeners      each unit fails alone
+//   prepare:  endpoints, certificates · upstreams ─▶ pipelines ─▶ rules ─▶ owners · listeners      each unit fails alone
 //   commit:   the same order, less what some thread rejected, then what was removed
 //
 // Units refer to one another through slots, so nothing is built again because something behind it changed. An empty
 // slot answers 503.
 
 import type { LiveChange, Rejection, WireUnit } from '#proxy/contract/messages.ts';
-import { unitReferences, type AnyUnit, type OwnerContent, type Unit, type UnitKind } from '#proxy/contract/units.ts';
+import {
+  unitKinds,
+  unitReferences,
+  type AnyUnit,
+  type OwnerContent,
+  type Unit,
+  type UnitKind,
+} from '#proxy/contract/units.ts';
 import type { PipelineKit } from '#proxy/pipeline/pipeline.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { threadCell, type SeriesPages } from '#proxy/process/series.ts';
 import type { UpstreamKit } from '#proxy/upstream/upstream-instance.ts';
+import { Certificates } from './certificates.ts';
 import { Pipelines } from './pipelines.ts';
 import { Ports, type PortKit } from './ports.ts';
 import { Routes } from './routes.ts';
@@ -50,6 +58,7 @@ class ThreadPlane implements ServingPlane {
   private readonly upstreams: Upstreams;
   private readonly pipelines: Pipelines;
   private readonly routes: Routes;
+  private readonly certificates: Certificates;
   private readonly ports: Ports;
   /** What each unit that runs refers to, to let go of it later. */
   private readonly references = new Map<string, { readonly kind: UnitKind; readonly names: readonly string[] }>();
@@ -60,7 +69,9 @@ class ThreadPlane implements ServingPlane {
     this.upstreams = new Upstreams(kit.upstream);
     this.pipelines = new Pipelines({ ...kit.pipeline, upstream: (name) => this.upstreams.slots.slot(name) });
     this.routes = new Routes((name) => this.pipelines.slots.slot(name));
+    this.certificates = new Certificates((listener, host) => this.routes.table(listener).choose(host)?.name ?? null);
     this.ports = new Ports(kit.port, {
+      certificates: this.certificates,
       hosts: (listener) => this.routes.table(listener),
       pipeline: (name) => this.pipelines.slots.find(name) ?? undefined,
     });
@@ -90,7 +101,7 @@ class ThreadPlane implements ServingPlane {
     const rejected = new Set(rejections.map((rejection) => rejection.unit));
     const { removes } = change.step.change;
     for (const unit of change.units) {
-      if (unit.kind === 'endpoints') this.upstreams.setEndpoints(unit.name, unit.content);
+      if (isLive(unit)) this.setLive(unit);
     }
     const late: [name: string, staged: Staged][] = [];
     for (const [name, staged] of change.staged) {
@@ -100,6 +111,7 @@ class ThreadPlane implements ServingPlane {
       else late.push([name, staged]);
     }
     this.routes.commit(removes, rejected);
+    for (const unit of ofKind(change, 'owner')) if (!rejected.has(unit.name)) this.certificates.setOwner(unit);
     for (const [name, staged] of late) {
       change.mark(name);
       staged.commit();
@@ -123,9 +135,19 @@ class ThreadPlane implements ServingPlane {
       const unit = readUnit(wire);
       if (isRejection(unit))
         this.kit.log.warn({ unit: wire.name }, 'live unit is not understood; the former one stays');
-      else if (unit.kind === 'endpoints') this.upstreams.setEndpoints(unit.name, unit.content);
+      else if (isLive(unit)) this.setLive(unit);
     }
-    for (const name of change.removes) this.upstreams.setEndpoints(name, null);
+    for (const name of change.removes) this.removeLive(name);
+  }
+
+  private setLive(unit: LiveUnit): void {
+    if (unit.kind === 'endpoints') this.upstreams.setEndpoints(unit.name, unit.content);
+    else this.certificates.set(unit.name, unit.content);
+  }
+
+  private removeLive(name: string): void {
+    this.upstreams.setEndpoints(name, null);
+    this.certificates.set(name, null);
   }
 
   resolved(names: ResolvedNames): void {
@@ -201,7 +223,8 @@ class ThreadPlane implements ServingPlane {
     this.unrefer(name);
     this.pipelines.remove(name);
     this.upstreams.remove(name);
-    this.upstreams.setEndpoints(name, null);
+    this.removeLive(name);
+    this.certificates.removeOwner(name);
     this.ports.remove(name);
     this.sweep([name]);
   }
@@ -225,6 +248,12 @@ class ThreadPlane implements ServingPlane {
     }
     for (const [name, slot] of Object.entries(step.series)) this.kit.series.assign(name, slot);
   }
+}
+
+type LiveUnit = Unit<'endpoints'> | Unit<'certificate'>;
+
+function isLive(unit: AnyUnit): unit is LiveUnit {
+  return unitKinds[unit.kind].live;
 }
 
 function ofKind<K extends UnitKind>(change: Preparing, kind: K): Unit<K>[] {

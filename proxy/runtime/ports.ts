@@ -11,11 +11,15 @@ import type { ProxyError } from '#proxy/exchange/error.ts';
 import type { Exchange, ExchangeHandler, Peer } from '#proxy/exchange/exchange.ts';
 import { HeaderList } from '#proxy/exchange/headers.ts';
 import { connectionLimits, type ConnectionLimits } from '#proxy/http1/limits.ts';
-import { openListener, type Listener } from '#proxy/listeners/listener.ts';
+import type { AddressPlaces } from '#proxy/listeners/address-places.ts';
+import { openListener, type Listener, type TurnedAway } from '#proxy/listeners/listener.ts';
+import type { TlsKit } from '#proxy/listeners/tls-acceptor.ts';
 import type { PipelineInstance } from '#proxy/pipeline/pipeline.ts';
 import type { CidrSet } from '#proxy/primitives/ip.ts';
+import type { Log } from '#proxy/process/log.ts';
 import type { PipelineSlot } from '#proxy/router/pipeline-slot.ts';
 import { bindRejection } from './addresses.ts';
+import type { Certificates } from './certificates.ts';
 import type { RequestObserver, RequestRecord } from './record.ts';
 import { createRequestHandler } from './request.ts';
 import type { Hosts } from './routes.ts';
@@ -29,9 +33,18 @@ export interface PortKit {
   readonly reusePort: boolean;
   readonly observer: RequestObserver;
   readonly trustedPeers: CidrSet;
+  /** Peers whose connections begin with a PROXY header. */
+  readonly relays?: CidrSet;
+  readonly places?: AddressPlaces;
+  readonly onTurnedAway?: (reason: TurnedAway) => void;
+  /** The thread keeps too much in memory: a request, or a slow head of one, was refused. */
+  readonly onShed?: (what: 'request' | 'head') => void;
   readonly graceMs: number;
   /** Where they differ from the product's. */
   readonly limits?: Partial<ConnectionLimits>;
+  /** Of this process: session tickets are good in all threads. */
+  readonly ticketSecret: Uint8Array;
+  readonly log: Log;
   readonly timer: (ms: number, fn: () => void) => () => void;
 }
 
@@ -39,6 +52,7 @@ export interface PortKit {
 export interface PortScope {
   hosts(listener: string): Hosts;
   pipeline(name: string): PipelineSlot<PipelineInstance> | undefined;
+  readonly certificates: Certificates;
 }
 
 export class Ports {
@@ -63,15 +77,24 @@ export class Ports {
     if (content.placement === 'one' && this.kit.index > 0) return nothing;
     const block = blockOf(shared, connectionsKey + name);
     if (block === null) throw new Error(`no counter of connections for ${name}`);
-    const port = new Port(name, this.handlerOf(name));
+    const port: Port = new Port(
+      name,
+      this.handlerOf(name, () => port.defaultCertificate),
+    );
+    const { relays, places, onTurnedAway, onShed } = this.kit;
     try {
       const listener = await openListener({
+        ...(relays === undefined ? {} : { relays }),
+        ...(places === undefined ? {} : { places }),
+        ...(onTurnedAway === undefined ? {} : { onTurnedAway }),
+        onHeadDropped: () => onShed?.('head'),
         content: { ...content, address: address.host, port: address.port },
         handler: port.handle,
         limits: { ...connectionLimits, ...this.kit.limits },
         reusePort: this.kit.reusePort,
         connections: new Int32Array(block),
         share: 1 + this.kit.index,
+        tls: this.tlsOf(name),
         onRefused: (cause, peer) => this.kit.observer.done(refusedRecord(name, cause, peer)),
       });
       port.listener = listener;
@@ -116,12 +139,27 @@ export class Ports {
     this.closing.add(tracked);
   }
 
-  private handlerOf(name: string): ExchangeHandler {
+  private tlsOf(listener: string): TlsKit {
+    const { ticketSecret, log } = this.kit;
+    return {
+      listener,
+      certificates: this.scope.certificates.source(listener),
+      ticketSecret,
+      wallClock: () => Date.now(),
+      onUnusable: (certificate, reason) =>
+        log.error({ listener, certificate, reason }, 'certificate cannot be used; the default one is served'),
+    };
+  }
+
+  private handlerOf(name: string, defaultCertificate: () => string | null): ExchangeHandler {
+    const { certificates } = this.scope;
     return createRequestHandler({
+      certificateOf: (host) => certificates.table(name).select(host) ?? defaultCertificate(),
       name,
       hosts: this.scope.hosts(name),
       slot: (pipeline) => this.scope.pipeline(pipeline),
       observer: this.kit.observer,
+      onShed: () => this.kit.onShed?.('request'),
       trustedPeers: this.kit.trustedPeers,
       now: () => performance.now(),
       wallClock: () => Date.now(),
@@ -161,6 +199,10 @@ class Port {
       exchange.onAbort = null;
       this.serve(exchange);
     }
+  }
+
+  get defaultCertificate(): string | null {
+    return this.content?.tls?.defaultCertificate ?? null;
   }
 
   get takesAll(): boolean {

@@ -5,7 +5,7 @@ import type { Exchange, Scheme } from '#proxy/exchange/exchange.ts';
 import type { PipelineRequest } from '#proxy/pipeline/filter.ts';
 import type { CidrSet } from '#proxy/primitives/ip.ts';
 import { applyRoute } from '#proxy/router/apply.ts';
-import { writeForwarded } from '#proxy/router/real-ip.ts';
+import { writeForwarded } from '#proxy/router/forwarded.ts';
 import type { RouteMatch } from '#proxy/router/route-match.ts';
 
 export function prepareRequest<T>(
@@ -29,11 +29,7 @@ export function prepareRequest<T>(
   };
   // First what is true about the client, then what the route states: its variables see corrected headers, and a
   // header that it sets stays.
-  writeForwarded(
-    headers,
-    { peer: peer.address, scheme: received, host, realIp },
-    { xForwardedFor: match.owner?.content.xForwardedFor ?? false, trusted },
-  );
+  writeForwarded(headers, { peer: peer.address, scheme: received, host }, trusted);
   applyRoute(match, request, realIp, exchange.version);
   return request;
 }

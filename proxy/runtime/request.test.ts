@@ -42,9 +42,10 @@ describe('the pipeline gets the request', () => {
     expect(request?.headers.get('x-u')).toBe('/a/1');
   });
 
-  it('with X-Forwarded-For when the owner wants it', () => {
-    expect(seenBy({ owner: { xForwardedFor: true } }, {})?.headers.get('x-forwarded-for')).toBe('192.0.2.1');
-    expect(seenBy({}, {})?.headers.has('x-forwarded-for')).toBe(false);
+  it('with the headers that tell where it came from', () => {
+    const request = seenBy({}, { headers: HeaderList.of(['X-Forwarded-For', '1.1.1.1']) });
+    expect(request?.headers.getAll('x-forwarded-for')).toEqual(['192.0.2.1']);
+    expect(request?.headers.get('forwarded')).toBe('for=192.0.2.1;proto=http;host=a.test');
   });
 
   it('with headers that the route states about the client, which sees corrected ones', () => {

@@ -1,7 +1,7 @@
 // The life of a request, from the listener's exchange to the record for log and metrics:
 //
 //   refuse what no gateway serves ─▶ real IP ─▶ owner by host ─▶ rule and path ─▶ body limit ─▶ change the head
-//        501, 405, 503                           404              403 400 404 405    413
+//        501, 405, 503, 421                      404              403 400 404 405    413
 //   ─▶ before, pipeline, after ─▶ onResponse callbacks ─▶ answer of namespace DEFAULT ─▶ record
 //        503 while not built                                503 without one
 //
@@ -10,10 +10,13 @@
 // sees one generation from end to end.
 
 import type { Exchange, ExchangeHandler } from '#proxy/exchange/exchange.ts';
+import { HeaderList } from '#proxy/exchange/headers.ts';
+import { overBudget } from '#proxy/exchange/memory-budget.ts';
 import type { PipelineInstance } from '#proxy/pipeline/pipeline.ts';
 import type { CidrSet } from '#proxy/primitives/ip.ts';
 import type { OwnerRouter } from '#proxy/router/owner.ts';
 import type { PipelineSlot } from '#proxy/router/pipeline-slot.ts';
+import { hostOf } from '#proxy/router/host.ts';
 import { RouteMatch } from '#proxy/router/route-match.ts';
 import { realIp } from '#proxy/router/real-ip.ts';
 import type { RequestObserver } from './record.ts';
@@ -29,7 +32,11 @@ export interface ListenerRuntime {
   readonly hosts: { choose(authority: string): OwnerRouter<PipelineInstance> | null };
   /** Pipelines that owners name in `before` and `after`. */
   slot(name: string): PipelineSlot<PipelineInstance> | undefined;
+  /** Which certificate of the listener stands for a host; absent where there can be no TLS. */
+  readonly certificateOf?: (host: string) => string | null;
   readonly observer: RequestObserver;
+  /** A request was refused because the thread keeps too much in memory. */
+  readonly onShed?: () => void;
   /** Peers whose forwarding headers count. */
   readonly trustedPeers: CidrSet;
   /** performance.now(), the clock of Exchange.startedAt. */
@@ -60,10 +67,15 @@ function serve(
 ): void {
   const { head } = exchange;
   const { method, target } = head;
+  if (overBudget()) {
+    listener.onShed?.();
+    return run.refuse('Overloaded', HeaderList.of(['Retry-After', '1']));
+  }
   if (method === 'TRACE') return run.refuse('MethodNotAllowed', allowedMethods());
   if (method === 'CONNECT') return run.refuse('MethodNotImplemented');
   if (target === '*') return run.respondEmpty(204, allowedMethods());
   if (isAcmeChallenge(target)) return run.refuse('RouteUnavailable');
+  if (misdirected(listener, exchange)) return run.refuse('Misdirected');
 
   const owner = listener.hosts.choose(head.authority);
   if (owner === null) return run.refuse('NoRoute');
@@ -87,6 +99,17 @@ function serve(
   }
   const request = prepareRequest(exchange, match, run.realIp, listener.trustedPeers);
   run.start(request, match.clientMaxBodySize);
+}
+
+/**
+ * RFC 9110 15.5.20: the connection was made for a host with another certificate. That the default one was served, which
+ * lacks the name, is no reason; nor is a client that named no host.
+ */
+function misdirected({ certificateOf }: ListenerRuntime, { head, peer }: Exchange): boolean {
+  const servername = peer.tls?.servername ?? '';
+  if (servername === '' || certificateOf === undefined) return false;
+  const host = hostOf(head.authority);
+  return host !== null && host !== '' && host !== servername && certificateOf(host) !== certificateOf(servername);
 }
 
 /** null = the owner names none; undefined = it names one that there is no build of. */

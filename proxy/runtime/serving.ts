@@ -3,6 +3,7 @@
 import { lookup } from 'node:dns/promises';
 import { closeSync, openSync } from 'node:fs';
 import { SettingsError } from '#proxy/process/flags.ts';
+import { newTicketSecret } from '#proxy/primitives/crypto/ticket-keys.ts';
 import type { Log } from '#proxy/process/log.ts';
 import { threadCell } from '#proxy/process/series.ts';
 import { SeriesTable } from '#proxy/process/series-table.ts';
@@ -23,6 +24,11 @@ export interface ServingSettings {
   readonly accessLog: string;
   readonly accessLogFormat: AccessLogFormat;
   readonly trustedPeers: readonly string[];
+  readonly proxyProtocolFrom?: readonly string[];
+  readonly maxConnectionsPerAddress?: number;
+  readonly upstreamIdle?: number;
+  /** Bytes for each data thread. */
+  readonly memoryBudget?: number;
   readonly restrictUpstreams: boolean;
   readonly allowUpstreams: readonly string[];
   readonly grace: number;
@@ -54,6 +60,7 @@ export async function startServing(
     keepMs: keepSeriesMs,
     now,
   });
+  const ticketSecret = newTicketSecret();
   const runtime = await createRuntime(settings, {
     log,
     now,
@@ -68,6 +75,7 @@ export async function startServing(
         graceMs: settings.grace,
         firstPage: series.pages(index)[0] as SharedArrayBuffer,
         arena: memory.arena,
+        ticketSecret,
       });
       return new ThreadGroup({
         count: Math.max(1, count),

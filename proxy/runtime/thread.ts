@@ -3,11 +3,13 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { filters } from '#proxy/filters/index.ts';
+import { memoryBudget } from '#proxy/exchange/memory-budget.ts';
 import { processNow } from '#proxy/pipeline/clock.ts';
 import type { ConnectionLimits } from '#proxy/http1/limits.ts';
 import { CidrSet } from '#proxy/primitives/ip.ts';
 import { logTo, type Log } from '#proxy/process/log.ts';
-import { SeriesPages } from '#proxy/process/series.ts';
+import { AddressPlaces } from '#proxy/listeners/address-places.ts';
+import { addOne, SeriesPages, threadCell, turnedAwayCells } from '#proxy/process/series.ts';
 import { allowAll, clusterConnectPolicy } from '#proxy/upstream/connect-policy.ts';
 import { createDataPlane } from './data-plane.ts';
 import { LogWriter } from './log-writer.ts';
@@ -25,6 +27,13 @@ export interface ThreadStart {
   readonly accessLog: string;
   readonly accessLogFormat: AccessLogFormat;
   readonly trustedPeers: readonly string[];
+  readonly proxyProtocolFrom?: readonly string[];
+  /** 0 = any number. */
+  readonly maxConnectionsPerAddress?: number;
+  /** Bytes that the thread keeps for clients and whole bodies. */
+  readonly memoryBudget?: number;
+  /** Milliseconds without a byte of an answer's body; 0 = any time. */
+  readonly upstreamIdle?: number;
   readonly restrictUpstreams: boolean;
   readonly allowUpstreams: readonly string[];
   /** How long a removed listener still answers. */
@@ -32,6 +41,8 @@ export interface ThreadStart {
   readonly limits?: Partial<ConnectionLimits>;
   readonly firstPage: SharedArrayBuffer;
   readonly arena: SharedArrayBuffer;
+  /** Session tickets of one thread are good in all. */
+  readonly ticketSecret: Uint8Array;
 }
 
 export function startPlane(start: ThreadStart, answer: (message: FromThread) => void): DataPlane {
@@ -41,11 +52,18 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
   const writer = openLog(start.accessLog, series, log);
   const observer = createObserver(series, writer, start.accessLogFormat);
   const clock = { now: () => performance.now(), timer: runLater };
+  memoryBudget.limit = start.memoryBudget ?? Number.POSITIVE_INFINITY;
   const connectPolicy = start.restrictUpstreams ? clusterConnectPolicy(start.allowUpstreams) : allowAll;
   const plane = createDataPlane({
     log,
     series,
-    upstream: { ...clock, random: Math.random, connectPolicy },
+    upstream: {
+      ...clock,
+      random: Math.random,
+      connectPolicy,
+      bodyIdleMs: start.upstreamIdle ?? 0,
+      onStalled: () => addOne(series.thread, threadCell.stalledAnswers),
+    },
     pipeline: {
       filters,
       now: processNow,
@@ -58,8 +76,14 @@ export function startPlane(start: ThreadStart, answer: (message: FromThread) => 
       reusePort: start.reusePort,
       observer,
       trustedPeers: new CidrSet(start.trustedPeers),
+      relays: new CidrSet(start.proxyProtocolFrom ?? []),
+      places: new AddressPlaces(start.maxConnectionsPerAddress ?? 0),
+      onShed: (what) => addOne(series.thread, what === 'head' ? threadCell.shedHeads : threadCell.shedRequests),
+      onTurnedAway: (reason) => addOne(series.thread, turnedAwayCells[reason]),
       graceMs: start.graceMs,
       limits: start.limits ?? {},
+      ticketSecret: start.ticketSecret,
+      log,
       timer: runLater,
     },
   });

@@ -9,11 +9,10 @@
 import type { Body, ResponseHead } from '#proxy/exchange/exchange.ts';
 import { ProxyError } from '#proxy/exchange/error.ts';
 import type { HeaderList } from '#proxy/exchange/headers.ts';
-import type { ClientConnection } from '#proxy/http1/client.ts';
-import type { ClientExchange, ExchangeObserver } from '#proxy/http1/client-exchange.ts';
+import type { ExchangeObserver } from '#proxy/http1/client-exchange.ts';
 import type { Deadline, DeadlineQueue } from './deadlines.ts';
 import { HeldBody } from './held-body.ts';
-import type { ConnectionWaiter } from './pool.ts';
+import type { ConnectionWaiter, OriginConnection, OriginExchange } from './pool.ts';
 import type { Target } from './target.ts';
 import type { UpstreamCall, UpstreamCallbacks, UpstreamRequest } from './upstream.ts';
 
@@ -22,12 +21,18 @@ export interface CallOwner {
   now(): number;
   /** Null = no time-out. */
   readonly deadlines: DeadlineQueue | null;
+  /** How far answers have come is looked at so often; null = they may stand still for ever. */
+  readonly stalls: DeadlineQueue | null;
+  /** An answer's body stood still. */
+  stalled(): void;
   /** Called once for every call, when nothing of it is left. */
   left(call: Call): void;
 }
 
 /** Addresses of one target that a call tries to connect to. */
 const maxConnects = 4;
+/** An answer that has not moved when it was looked at so many times has stalled. */
+export const looksUntilStalled = 4;
 
 export class Call implements UpstreamCall, ExchangeObserver, ConnectionWaiter, Deadline {
   due = 0;
@@ -38,7 +43,7 @@ export class Call implements UpstreamCall, ExchangeObserver, ConnectionWaiter, D
   private readonly target: Target;
   private readonly request: UpstreamRequest;
   private readonly callbacks: UpstreamCallbacks;
-  private exchange: ClientExchange | null = null;
+  private exchange: OriginExchange | null = null;
   private cancelConnect: (() => void) | null = null;
   private held: HeldBody | null = null;
   private address = 0;
@@ -49,6 +54,9 @@ export class Call implements UpstreamCall, ExchangeObserver, ConnectionWaiter, D
   private sends = 0;
   private headSeen = false;
   private over = false;
+  /** How far the answer was when it was looked at last, and how often it was there already. */
+  private progress = 0;
+  private looks = 0;
 
   constructor(owner: CallOwner, target: Target, request: UpstreamRequest, callbacks: UpstreamCallbacks) {
     this.owner = owner;
@@ -86,7 +94,7 @@ export class Call implements UpstreamCall, ExchangeObserver, ConnectionWaiter, D
 
   // ── the connection ──
 
-  connected(connection: ClientConnection): void {
+  connected(connection: OriginConnection): void {
     this.cancelConnect = null;
     this.reused = false;
     this.use(connection);
@@ -117,6 +125,8 @@ export class Call implements UpstreamCall, ExchangeObserver, ConnectionWaiter, D
     this.headSeen = true;
     this.owner.deadlines?.remove(this);
     this.held?.settle(null);
+    // A tunnel has the time-outs of its own.
+    if (body !== null && head.status !== 101) this.owner.stalls?.add(this);
     this.callbacks.head(head, body);
   }
 
@@ -133,16 +143,37 @@ export class Call implements UpstreamCall, ExchangeObserver, ConnectionWaiter, D
   done(): void {
     if (this.over) return;
     this.over = true;
+    this.owner.stalls?.remove(this);
     this.owner.left(this);
   }
 
-  /** The time until the head is over. */
+  /** The time until the head is over; or the time to look how far the body has come. */
   expire(): void {
+    if (this.headSeen) {
+      this.look();
+      return;
+    }
     const error = new ProxyError('UpstreamTimeout', `no answer within ${this.owner.deadlines?.ms} ms`);
     this.over = true;
     this.stop(error);
     this.owner.left(this);
     this.callbacks.error(error);
+  }
+
+  /** Cheaper than a deadline that every chunk moves: a stall is noticed at most a quarter late. */
+  private look(): void {
+    const { exchange, owner } = this;
+    const { stalls } = owner;
+    if (exchange === null || stalls === null) return;
+    const { progress } = exchange;
+    if (progress !== this.progress || !exchange.awaited) this.looks = 0;
+    this.progress = progress;
+    if (this.looks++ < looksUntilStalled) {
+      stalls.add(this);
+      return;
+    }
+    owner.stalled();
+    exchange.breakOff(new ProxyError('UpstreamTimeout', `no byte of the body for ${stalls.ms * looksUntilStalled} ms`));
   }
 
   private connect(): void {
@@ -153,7 +184,7 @@ export class Call implements UpstreamCall, ExchangeObserver, ConnectionWaiter, D
     this.cancelConnect = pool.connect(this);
   }
 
-  private use(connection: ClientConnection): void {
+  private use(connection: OriginConnection): void {
     const { request } = this;
     let body = request.body;
     if (body !== null && (this.reused || this.held !== null)) body = this.held ??= new HeldBody(body);

@@ -4,7 +4,13 @@
 
 import { X509Certificate } from 'node:crypto';
 import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  TLSSocket,
+} from 'node:tls';
 import type { UpstreamContent } from '#proxy/contract/units.ts';
 import { ProxyError } from '#proxy/exchange/error.ts';
 import type { ConnectPolicy } from './connect-policy.ts';
@@ -24,6 +30,8 @@ export interface ConnectTarget {
   readonly address: string;
   readonly port: number;
   readonly tls: TlsTarget | null;
+  /** What is spoken, and over TLS agreed on by ALPN. */
+  readonly protocol: 'http1' | 'http2';
 }
 
 export interface ConnectKit {
@@ -61,7 +69,7 @@ function checkAuthorities(ca: string): void {
 /** One of the callbacks is called, later, unless the returned function was called first. */
 export function connect(
   target: ConnectTarget,
-  onread: OnReadOpts,
+  onread: OnReadOpts | null,
   kit: ConnectKit,
   callbacks: ConnectCallbacks,
 ): () => void {
@@ -88,7 +96,7 @@ class ConnectAttempt implements Deadline {
   private tcpDone = false;
   private settled = false;
 
-  constructor(target: ConnectTarget, onread: OnReadOpts, kit: ConnectKit, callbacks: ConnectCallbacks) {
+  constructor(target: ConnectTarget, onread: OnReadOpts | null, kit: ConnectKit, callbacks: ConnectCallbacks) {
     this.target = target;
     this.deadlines = kit.deadlines;
     this.callbacks = callbacks;
@@ -118,6 +126,10 @@ class ConnectAttempt implements Deadline {
 
   private readonly onReady = (): void => {
     if (this.settled) return;
+    if (this.target.protocol === 'http2' && this.socket instanceof TLSSocket && this.socket.alpnProtocol !== 'h2') {
+      this.fail(new ProxyError('TlsFailed', 'the origin does not agree on h2', { retry: 'unsent' }));
+      return;
+    }
     this.settled = true;
     this.deadlines.remove(this);
     const { socket } = this;
@@ -145,13 +157,13 @@ class ConnectAttempt implements Deadline {
   }
 }
 
-function open(target: ConnectTarget, onread: OnReadOpts): Socket {
+function open(target: ConnectTarget, onread: OnReadOpts | null): Socket {
   const { address: host, port, tls } = target;
   if (tls === null) {
     return connectTcp({
       host,
       port,
-      onread,
+      ...(onread === null ? {} : { onread }),
       allowHalfOpen: true,
       noDelay: true,
       keepAlive: true,
@@ -159,16 +171,16 @@ function open(target: ConnectTarget, onread: OnReadOpts): Socket {
       autoSelectFamily: false,
     });
   }
-  const options: ConnectionOptions & { onread: OnReadOpts; autoSelectFamily: boolean; allowHalfOpen: boolean } = {
+  const options: ConnectionOptions & { onread?: OnReadOpts; autoSelectFamily: boolean; allowHalfOpen: boolean } = {
     host,
     port,
-    onread,
+    ...(onread === null ? {} : { onread }),
     allowHalfOpen: true,
     autoSelectFamily: false,
     secureContext: tls.context,
     servername: tls.servername,
     rejectUnauthorized: tls.verify,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [target.protocol === 'http2' ? 'h2' : 'http/1.1'],
   };
   const socket = connectTls(options);
   socket.setNoDelay(true);

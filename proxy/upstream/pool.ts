@@ -5,6 +5,8 @@
 import type { Socket } from 'node:net';
 import { ClientConnection, type ConnectionOwner } from '#proxy/http1/client.ts';
 import type { ProxyError } from '#proxy/exchange/error.ts';
+import type { Body } from '#proxy/exchange/exchange.ts';
+import type { Destination, ExchangeObserver, OutgoingRequest } from '#proxy/http1/client-exchange.ts';
 import { connect, type ConnectKit, type ConnectTarget } from './connect.ts';
 import type { Deadline, DeadlineQueue } from './deadlines.ts';
 
@@ -25,12 +27,43 @@ export class IdleBudget {
   }
 }
 
+/** A connection that a call may send its request on, whatever it speaks. */
+export interface OriginConnection {
+  send(request: OutgoingRequest, body: Body | null, to: Destination, observer: ExchangeObserver): OriginExchange;
+}
+
+export interface OriginExchange {
+  /** Bytes of both bodies so far. */
+  readonly progress: number;
+  /** The answer's next bytes are the origin's to send: nobody on our side holds them up. */
+  readonly awaited: boolean;
+  cancel(cause: ProxyError | null): void;
+  /** Ends it, and tells the receiver of the answer's body. */
+  breakOff(cause: ProxyError): void;
+}
+
 export interface ConnectionWaiter {
-  connected(connection: ClientConnection): void;
+  connected(connection: OriginConnection): void;
   connectFailed(error: ProxyError): void;
 }
 
-export class EndpointPool {
+export interface Pool {
+  /** `host:port` for log and metrics. */
+  readonly endpoint: string;
+  /** Connected, idle or in use. */
+  readonly open: number;
+  readonly idleCount: number;
+  /** A connection that takes a request, or null. */
+  take(): OriginConnection | null;
+  /** Has one opened for `waiter`; the returned function gives up. */
+  connect(waiter: ConnectionWaiter): () => void;
+  /** Another upstream, and its limits, owns the pool from here on. */
+  move(kit: ConnectKit, budget: IdleBudget): void;
+  /** Closes what is idle; what is in use closes when it is done. */
+  drain(): void;
+}
+
+export class EndpointPool implements Pool {
   readonly target: ConnectTarget;
   /** `host:port` for log and metrics. */
   readonly endpoint: string;
@@ -43,7 +76,7 @@ export class EndpointPool {
 
   constructor(target: ConnectTarget, kit: ConnectKit, budget: IdleBudget) {
     this.target = target;
-    this.endpoint = `${target.address.includes(':') ? `[${target.address}]` : target.address}:${target.port}`;
+    this.endpoint = endpointOf(target);
     this.kit = kit;
     this.budget = budget;
   }
@@ -118,6 +151,10 @@ export class EndpointPool {
     this.budget.total--;
     this.budget.queue.remove(pooled);
   }
+}
+
+export function endpointOf({ address, port }: ConnectTarget): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 /** A connection's place in its pool. */

@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import type { UpstreamContent } from '#proxy/contract/units.ts';
 import type { Destination } from '#proxy/http1/client-exchange.ts';
 import type { BalancerTarget } from './balancer.ts';
-import type { EndpointPool } from './pool.ts';
+import type { Pool } from './pool.ts';
 
 type Server = UpstreamContent['servers'][number];
 
@@ -21,11 +21,11 @@ export class Target implements Destination, BalancerTarget {
   readonly host: string | null;
   /** What Host says when the client said nothing. */
   readonly ownHost: string;
-  readonly pools: readonly EndpointPool[];
+  readonly pools: readonly Pool[];
   private turn = 0;
   private readonly avoidUntil: Float64Array;
 
-  constructor(server: Server, content: UpstreamContent, pools: readonly EndpointPool[]) {
+  constructor(server: Server, content: UpstreamContent, pools: readonly Pool[]) {
     this.weight = server.weight;
     this.maxBody = content.serverMaxBodySize;
     this.pathPrefix = server.path;

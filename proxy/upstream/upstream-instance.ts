@@ -7,11 +7,12 @@ import type { SecureContext } from 'node:tls';
 import type { EndpointsContent, UpstreamContent } from '#proxy/contract/units.ts';
 import { ProxyError } from '#proxy/exchange/error.ts';
 import { type Balancer, createBalancer } from './balancer.ts';
-import { Call, type CallOwner } from './call.ts';
+import { Call, type CallOwner, looksUntilStalled } from './call.ts';
 import { type ConnectKit, connectTimeoutMs, type TlsTarget, tlsContext } from './connect.ts';
 import type { ConnectPolicy } from './connect-policy.ts';
 import { type Clock, DeadlineQueue } from './deadlines.ts';
-import { EndpointPool, IdleBudget, idleTimeoutMs } from './pool.ts';
+import { Http2Pool } from './http2-pool.ts';
+import { EndpointPool, IdleBudget, idleTimeoutMs, type Pool } from './pool.ts';
 import type { Addresses } from './resolver.ts';
 import { Target } from './target.ts';
 import type { Upstream, UpstreamCall, UpstreamCallbacks, UpstreamRequest } from './upstream.ts';
@@ -21,6 +22,10 @@ export interface UpstreamKit extends Clock {
   /** [0, 1). */
   random(): number;
   readonly connectPolicy: ConnectPolicy;
+  /** Milliseconds without a byte of an answer's body; 0 or none = any time. */
+  readonly bodyIdleMs?: number;
+  /** An answer was broken off for that. */
+  readonly onStalled?: () => void;
 }
 
 export interface UpstreamStats {
@@ -43,11 +48,12 @@ export class UpstreamInstance implements Upstream, CallOwner {
   readonly name: string;
   readonly title: string;
   readonly deadlines: DeadlineQueue | null;
+  readonly stalls: DeadlineQueue | null;
   private readonly content: UpstreamContent;
   private readonly kit: UpstreamKit;
   private readonly connectKit: ConnectKit;
   private readonly budget: IdleBudget;
-  private readonly pools = new Map<string, EndpointPool>();
+  private readonly pools = new Map<string, Pool>();
   private secureContext: SecureContext | null = null;
   private readonly resolved = new Map<string, readonly string[]>();
   private endpoints: EndpointsContent | null = null;
@@ -62,6 +68,8 @@ export class UpstreamInstance implements Upstream, CallOwner {
     this.content = content;
     this.kit = kit;
     this.deadlines = content.timeout > 0 ? new DeadlineQueue(content.timeout, kit) : null;
+    const { bodyIdleMs = 0 } = kit;
+    this.stalls = bodyIdleMs > 0 ? new DeadlineQueue(bodyIdleMs / looksUntilStalled, kit) : null;
     this.connectKit = { policy: kit.connectPolicy, deadlines: new DeadlineQueue(connectTimeoutMs, kit) };
     const idle = new DeadlineQueue(idleTimeoutMs, kit);
     this.budget = new IdleBudget(content.maxIdleConns, content.maxIdleConnsPerHost, idle);
@@ -142,6 +150,10 @@ export class UpstreamInstance implements Upstream, CallOwner {
     return this.kit.now();
   }
 
+  stalled(): void {
+    this.kit.onStalled?.();
+  }
+
   left(): void {
     this.active--;
     if (this.disposed) this.stopTimersWhenDone();
@@ -150,6 +162,7 @@ export class UpstreamInstance implements Upstream, CallOwner {
   private stopTimersWhenDone(): void {
     if (this.active > 0) return;
     this.deadlines?.dispose();
+    this.stalls?.dispose();
     this.connectKit.deadlines.dispose();
     this.budget.queue.dispose();
   }
@@ -175,14 +188,17 @@ export class UpstreamInstance implements Upstream, CallOwner {
     this.balancer = createBalancer(this.content.balancer, targets, { random: () => this.kit.random(), position });
   }
 
-  private poolOf(server: Server, address: string, used: Set<string>): EndpointPool {
+  private poolOf(server: Server, address: string, used: Set<string>): Pool {
     const servername = isIP(server.host) === 0 ? server.host : '';
-    const key = `${server.scheme} ${address} ${server.port} ${server.scheme === 'https' ? servername : ''}`;
+    const protocol = server.protocol ?? 'http1';
+    const key = `${server.scheme} ${protocol} ${address} ${server.port} ${server.scheme === 'https' ? servername : ''}`;
     used.add(key);
     let pool = this.pools.get(key);
     if (pool === undefined) {
       const tls = server.scheme === 'https' ? this.tlsTarget(servername) : null;
-      pool = new EndpointPool({ address, port: server.port, tls }, this.connectKit, this.budget);
+      const to = { address, port: server.port, tls, protocol };
+      const Kind = protocol === 'http2' ? Http2Pool : EndpointPool;
+      pool = new Kind(to, this.connectKit, this.budget);
       this.pools.set(key, pool);
     }
     return pool;
@@ -197,10 +213,19 @@ export class UpstreamInstance implements Upstream, CallOwner {
 /** Ready addresses; terminating ones only when nothing else can serve. */
 function endpointServers(endpoints: EndpointsContent | null, others: boolean): Server[] {
   if (endpoints === null) return [];
-  const { addresses, scheme } = endpoints;
+  const { addresses, scheme, protocol } = endpoints;
   let usable = addresses.filter((address) => address.ready && !address.terminating);
   if (usable.length === 0 && !others) usable = addresses.filter((address) => address.terminating);
-  return usable.map(({ ip, port }) => ({ scheme, host: ip, port, path: '', weight: 1, keepHost: false, tags: [] }));
+  return usable.map(({ ip, port }) => ({
+    scheme,
+    protocol,
+    host: ip,
+    port,
+    path: '',
+    weight: 1,
+    keepHost: false,
+    tags: [],
+  }));
 }
 
 function pick(names: Addresses, servers: readonly Server[]): Map<string, readonly string[]> {

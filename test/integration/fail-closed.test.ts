@@ -45,12 +45,13 @@ const closed = { status: 503, body: '' };
 
 describe('a server', () => {
   it.each<[title: string, fields: Fields, finding: string]>([
-    ['with https', { https: true }, 'ProtectionNotActive spec.https'],
-    ['with certs', { certs: { a: 'x' } }, 'ProtectionNotActive spec.certs'],
-    ['with keys', { keys: { a: 'x' } }, 'ProtectionNotActive spec.keys'],
+    ['with https', { https: true }, 'CertificateMissing spec.https'],
+    ['with http3', { http3: true }, 'ProtectionNotActive spec.http3'],
+    ['with certs', { certs: { a: 'x' } }, 'InvalidField spec.certs'],
+    ['with keys', { keys: { a: 'x' } }, 'InvalidField spec.keys'],
     ['with certificateRefs', { certificateRefs: [{ name: 'x' }] }, 'ProtectionNotActive spec.certificateRefs'],
     ['with autoCert', { autoCert: true }, 'ProtectionNotActive spec.autoCert'],
-    ['with a client CA', { caCertBase64: 'eA==' }, 'ProtectionNotActive spec.caCertBase64'],
+    ['with a client CA', { caCertBase64: 'eA==' }, 'InvalidField spec.caCertBase64'],
     ['with https misspelt', { htpps: true }, 'UnknownProtectingField spec.htpps'],
     ['with certs misspelt', { cert: { a: 'x' } }, 'UnknownProtectingField spec.cert'],
     ['with ipFilter misspelt', { ipFiter: { blockByDefault: true } }, 'UnknownProtectingField spec.ipFiter'],
@@ -97,8 +98,8 @@ describe('a server', () => {
     const own = await reservePort();
     const web = manifest(server('secure', own, [route('/', 'open')], { https: true }));
     await world.write('secure.yaml', web);
-    await expect(world.get(own, '/')).rejects.toThrow('ECONNREFUSED');
-    expect(world.findings('HTTPServer secure')).toEqual(['ProtectionNotActive spec.https']);
+    await expect(world.get(own, '/')).rejects.toThrow('connection ended');
+    expect(world.findings('HTTPServer secure')).toEqual(['CertificateMissing spec.https']);
     await world.remove('secure.yaml');
   });
 });

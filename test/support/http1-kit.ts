@@ -6,7 +6,9 @@ import type { Exchange, ExchangeHandler, Outcome } from '#proxy/exchange/exchang
 import { HeaderList } from '#proxy/exchange/headers.ts';
 import type { ListenerContent } from '#proxy/contract/units.ts';
 import { connectionLimits, type ConnectionLimits } from '#proxy/http1/limits.ts';
-import { openListener, type Listener } from '#proxy/listeners/listener.ts';
+import { http2Limits, type Http2Limits } from '#proxy/http2/limits.ts';
+import { openListener, type Listener, type ListenerOptions } from '#proxy/listeners/listener.ts';
+import { Http2Peer } from './http2-peer.ts';
 import { listenerContent } from './listener-content.ts';
 import { RawClient } from './raw-client.ts';
 
@@ -21,13 +23,17 @@ export interface Http1Kit extends AsyncDisposable {
   readonly refused: ProxyError[];
   readonly connections: Int32Array;
   client(): RawClient;
+  /** A client that has said nothing yet and speaks HTTP/2. */
+  http2(): Http2Peer;
   until(condition: () => boolean): Promise<void>;
 }
 
 export interface Http1Options {
   readonly handler?: ExchangeHandler;
   readonly limits?: Partial<ConnectionLimits>;
+  readonly http2?: Partial<Http2Limits>;
   readonly content?: Partial<ListenerContent>;
+  readonly listener?: Pick<ListenerOptions, 'relays' | 'places' | 'onTurnedAway' | 'onHeadDropped'>;
 }
 
 /** The default handler reads the body and sends it back. */
@@ -38,6 +44,7 @@ export async function startHttp1(options: Http1Options = {}): Promise<Http1Kit> 
   const outcomes: Outcome[] = [];
   const refused: ProxyError[] = [];
   const clients: RawClient[] = [];
+  const peers: Http2Peer[] = [];
   const connections = new Int32Array(new SharedArrayBuffer(4));
   const handler = options.handler ?? ((exchange) => echo(exchange, bodies));
   let watchers: (() => void)[] = [];
@@ -45,8 +52,10 @@ export async function startHttp1(options: Http1Options = {}): Promise<Http1Kit> 
     for (const watcher of watchers.splice(0)) watcher();
   };
   const listener = await openListener({
+    ...options.listener,
     content: listenerContent(options.content),
     limits: { ...connectionLimits, ...options.limits },
+    http2: { ...http2Limits, ...options.http2 },
     reusePort: false,
     connections,
     handler(exchange) {
@@ -77,11 +86,17 @@ export async function startHttp1(options: Http1Options = {}): Promise<Http1Kit> 
       clients.push(client);
       return client;
     },
+    http2() {
+      const client = Http2Peer.client(listener.port);
+      peers.push(client);
+      return client;
+    },
     async until(condition) {
       while (!condition()) await new Promise<void>((resolve) => watchers.push(resolve));
     },
     async [Symbol.asyncDispose]() {
       for (const client of clients) await client[Symbol.asyncDispose]();
+      for (const peer of peers) await peer[Symbol.asyncDispose]();
       await listener.close();
       watchers = [];
     },

@@ -8,14 +8,21 @@ import { FakeClock } from './fake-clock.ts';
 
 export class TestUpstreams implements Disposable {
   readonly clock = new FakeClock();
+  /** Answers that were broken off because they stood still. */
+  stalled = 0;
   private readonly made: UpstreamInstance[] = [];
 
-  create(content: UpstreamContent, options: { policy?: ConnectPolicy; random?: () => number } = {}): UpstreamInstance {
+  create(
+    content: UpstreamContent,
+    options: { policy?: ConnectPolicy; random?: () => number; bodyIdleMs?: number } = {},
+  ): UpstreamInstance {
     const upstream = createUpstream('upstream/test', content, {
       now: this.clock.now,
       timer: this.clock.timer,
       random: options.random ?? (() => 0.5),
       connectPolicy: options.policy ?? allowAll,
+      bodyIdleMs: options.bodyIdleMs ?? 0,
+      onStalled: () => this.stalled++,
     });
     this.made.push(upstream);
     return upstream;

@@ -32,6 +32,8 @@ export interface WorldOptions {
   /** Proxies keep their units on disk. */
   readonly stateful?: boolean;
   readonly limits?: Partial<ConnectionLimits>;
+  /** More flags of the proxies. */
+  readonly flags?: Readonly<Record<string, string>>;
   /** Milliseconds until a port that was taken is tried again. */
   readonly retryMs?: number;
   /** Milliseconds for which a removed port still answers. */
@@ -144,6 +146,7 @@ export class World implements AsyncDisposable {
       'access-log-format': 'json',
       'port-offset': String(index * portStep),
       grace: `${this.options.graceMs ?? 5000}ms`,
+      ...this.options.flags,
     };
     if (this.options.stateful === true) flags['state-dir'] = this.stateDir(`proxy-${index}`);
     if (this.options.via !== 'in-process') {

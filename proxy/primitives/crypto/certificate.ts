@@ -49,21 +49,45 @@ export function issueServer(
   names: readonly string[],
   validity: Validity,
 ): KeyedCertificate {
+  const subject = names[0] ?? '';
+  return issue(authority, authorityName, { subject, validity, usage: oid.serverAuth, names });
+}
+
+/** A certificate by which a client shows who it is. */
+export function issueClient(
+  authority: KeyedCertificate,
+  authorityName: string,
+  subject: string,
+  validity: Validity,
+): KeyedCertificate {
+  return issue(authority, authorityName, { subject, validity, usage: oid.clientAuth, names: [] });
+}
+
+interface Leaf {
+  readonly subject: string;
+  readonly validity: Validity;
+  readonly usage: string;
+  /** Host names and addresses. */
+  readonly names: readonly string[];
+}
+
+function issue(authority: KeyedCertificate, authorityName: string, leaf: Leaf): KeyedCertificate {
+  const { subject, validity, usage, names } = leaf;
   const issuerKey = createPrivateKey(authority.key);
   const issuerPublic = createPublicKey(authority.key).export({ type: 'spki', format: 'der' });
   const { privateKey, publicKey } = newKeys();
   return seal(privateKey, issuerKey, {
     issuer: authorityName,
-    subject: names[0] ?? '',
+    subject,
     validity,
     publicKey,
     extensions: [
       extension(oid.basicConstraints, true, sequence()),
       // digitalSignature.
       extension(oid.keyUsage, true, Buffer.from([0x03, 0x02, 0x07, 0x80])),
-      extension(oid.extendedKeyUsage, false, sequence(objectId(oid.serverAuth))),
+      extension(oid.extendedKeyUsage, false, sequence(objectId(usage))),
       extension(oid.authorityKeyId, false, sequence(tlv(0x80, keyId(issuerPublic)))),
-      extension(oid.subjectAltName, false, sequence(...names.map(generalName))),
+      ...(names.length === 0 ? [] : [extension(oid.subjectAltName, false, sequence(...names.map(generalName)))]),
     ],
   });
 }
@@ -121,6 +145,7 @@ const oid = {
   authorityKeyId: '551d23',
   extendedKeyUsage: '551d25',
   serverAuth: '2b06010505070301',
+  clientAuth: '2b06010505070302',
 } as const;
 
 function tlv(tag: number, content: Buffer): Buffer {
