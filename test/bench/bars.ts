@@ -1,5 +1,6 @@
 // The numbers to reach. A ratio is taken within each round and its median judged; a bar inside the spread of the
-// rounds counts as not shown. `loose` is for the short run in CI: it only catches a gross loss.
+// rounds counts as not shown. `loose` is for the short run in CI: it only catches a gross loss of CPU; latencies of
+// rounds of a second say more about the machine and the opening of connections than about the gateway.
 
 import type { LookupFigures } from './lookup.ts';
 import type { MemoryResult } from './memory.ts';
@@ -46,6 +47,7 @@ export interface Measured {
 export function judge({ results, memory, lookups }: Measured, options: { loose: boolean }): Verdict[] {
   const verdicts = bars.flatMap((bar) => {
     const result = results.find(({ row }) => row.name === bar.row);
+    if (options.loose && bar.of === p99) return [];
     const ours = result?.rounds.get('easegress');
     const theirs = result?.rounds.get(bar.peer);
     if (ours === undefined || theirs === undefined) return [];
